@@ -1,0 +1,1 @@
+"""Networks as bneck tables: the language, its parser and printer, scaling, variants and the zoo."""

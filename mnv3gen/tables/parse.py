@@ -1,0 +1,69 @@
+"""From a table's text to a `Network`. Any text parses or raises `TableError`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import takewhile
+from pathlib import Path
+
+from mnv3gen.errors import TableError
+from mnv3gen.tables.cells import MAX_TEXT, Cell, lines
+from mnv3gen.tables.checks import MAX_ROWS
+from mnv3gen.tables.header import Header, is_header, read_header
+from mnv3gen.tables.network import Network, Row
+from mnv3gen.tables.rows import Columns, first_shape, read_heading, read_row
+from mnv3gen.tables.shapes import Shape, output_shape
+
+
+def parse(text: str, source: str = "<text>", name: str | None = None) -> Network:
+    """Parse a table's text.
+
+    ``source`` is what errors call the text; ``name`` the network's name unless a header gives one.
+    Raises `TableError` with file, line and column at the first thing that cannot be read.
+    """
+    said = list(lines(text, source))
+    head = list(takewhile(is_header, said))
+    header = read_header(head)
+    columns, body = read_heading(said[len(head) :])
+    if not body:
+        expected = "rows of Operator, exp size, #out, SE, NL, s"
+        raise TableError("no table", place=source, found="no rows", expected=expected)
+    if len(body) > MAX_ROWS:
+        raise body[MAX_ROWS].error("too many rows", f"at most {MAX_ROWS}")
+    shape = header.shape or first_shape(body[0], columns)
+    rows = tuple(_rows(body, columns, shape, header))
+    return Network(
+        header.name or name or "network", *shape, header.classes, rows, header.conventions
+    )
+
+
+def _rows(body: list[Cell], columns: Columns, shape: Shape, header: Header) -> Iterator[Row]:
+    for line in body:
+        row = read_row(line, columns, shape, header)
+        yield row
+        shape = output_shape(row, shape)
+
+
+def load(path: str | Path) -> Network:
+    """Load a `.bneck` file; the network is named after it unless the header gives a name.
+
+    Raises `TableError` for a file that cannot be read, and as `parse` does.
+    """
+    return parse(_read(Path(path)), str(path), _name_of(Path(path).stem))
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            # A character takes at most four bytes; parse() finds what is still too long.
+            return file.read(4 * MAX_TEXT + 4).decode()
+    except (OSError, ValueError) as error:
+        expected = "a readable text file in UTF-8"
+        raise TableError("cannot read", place=str(path), found=error, expected=expected) from error
+
+
+def _name_of(stem: str) -> str:
+    """Make a network name of a file's stem: `MobileNet-V3 (1)` becomes `mobilenet_v3_1`."""
+    name = re.sub("[^a-z0-9]+", "_", stem.lower()).strip("_")[:60] or "network"
+    return name if name[0].isalpha() else f"n_{name}"

@@ -1,0 +1,1 @@
+"""Networks as primitive operators: expansion, counting, weights and the reference executor."""

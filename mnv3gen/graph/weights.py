@@ -1,0 +1,89 @@
+"""Weight files: safetensors in and out, checked against a graph's parameters."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnv3gen.errors import WeightsError
+from mnv3gen.graph.graph import Graph, parameter_shapes
+
+NAMED_AT_MOST = 8  # tensors named of each kind of misfit before the rest is only counted
+
+
+def load_weights(path: Path, graph: Graph) -> dict[str, npt.NDArray[np.float32]]:
+    """The parameters of a graph from a safetensors file, as float32.
+
+    Raises WeightsError with every missing, extra, wrongly shaped or non-finite tensor in one text.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        tensors = load_file(path)
+    except FileNotFoundError:
+        raise WeightsError("no such weights file", place=str(path)) from None
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise WeightsError(
+            "not a readable safetensors file", place=str(path), found=str(error)
+        ) from error
+    check_weights(tensors, graph, str(path))
+    return {name: tensors[name].astype(np.float32) for name in parameter_shapes(graph)}
+
+
+def save_weights(weights: Mapping[str, npt.NDArray[np.float32]], path: Path) -> None:
+    """Write a safetensors file, under a temporary name until it is whole."""
+    from safetensors.numpy import save
+
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(save({k: np.ascontiguousarray(v) for k, v in weights.items()}))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_weights(tensors: Mapping[str, npt.NDArray[Any]], graph: Graph, place: str) -> None:
+    """Raise one WeightsError that names everything about the tensors that does not fit."""
+    expected = parameter_shapes(graph)
+    misfits = {
+        "missing": [f"{name} {list(expected[name])}" for name in expected.keys() - tensors.keys()],
+        "extra": [
+            f"{name} {list(tensors[name].shape)}" for name in tensors.keys() - expected.keys()
+        ],
+        "wrong shape": [
+            f"{name} is {list(tensors[name].shape)}, expected {list(shape)}"
+            for name, shape in expected.items()
+            if name in tensors and tensors[name].shape != shape
+        ],
+        "not finite numbers": [
+            name for name in expected if name in tensors and _broken(tensors[name])
+        ],
+        "negative variance": [
+            name
+            for name in expected
+            if name in tensors and name.endswith("running_var") and np.any(tensors[name] < 0)
+        ],
+    }
+    lines = [line for kind, names in misfits.items() for line in _listed(kind, sorted(names))]
+    if lines:
+        problem = f"these weights do not fit {graph.name}\n" + "\n".join(lines)
+        raise WeightsError(
+            problem, place=place, expected=f"the {len(expected)} parameters of {graph.name}"
+        )
+
+
+def _broken(tensor: npt.NDArray[Any]) -> bool:
+    return not (np.issubdtype(tensor.dtype, np.floating) and bool(np.isfinite(tensor).all()))
+
+
+def _listed(kind: str, names: list[str]) -> list[str]:
+    lines = [f"  {kind + ':':20s}{name}" for name in names[:NAMED_AT_MOST]]
+    if len(names) > NAMED_AT_MOST:
+        lines.append(f"  {kind + ':':20s}and {len(names) - NAMED_AT_MOST} more")
+    return lines

@@ -1,0 +1,1 @@
+"""Printers of a graph, one a form: Relax."""

@@ -1,0 +1,98 @@
+"""Graph to Relax: NHWC, batch 1, float32, BN folded, h-swish as one operator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnv3gen.graph.graph import Add, Conv2d, Gate, GlobalPool, Graph, Node
+from mnv3gen.lower import operators
+from mnv3gen.lower.fold import folded
+
+if TYPE_CHECKING:
+    import tvm
+
+
+def to_relax(graph: Graph, weights: Mapping[str, npt.NDArray[Any]]) -> tvm.IRModule:
+    """A module whose `main` takes (1, h, w, c) and returns the output, with weights as constants.
+
+    Kernels are HWIO, those of depthwise convolutions HWOI. Several outputs come as a tuple.
+    """
+    from tvm import relax
+
+    builder = relax.BlockBuilder()
+    data = relax.Var(graph.input, relax.TensorType((1, *graph.input_shape), "float32"))
+    values: dict[str, Any] = {graph.input: data}
+    with builder.function("main", [data]):
+        with builder.dataflow():
+            for node in graph.nodes:
+                inputs = [values[name] for name in node.inputs]
+                values[node.name] = _emit(builder, node, inputs, weights, graph.bn_eps)
+            outputs = [values[name] for name in graph.outputs]
+            result = builder.emit_output(outputs[0] if len(outputs) == 1 else outputs)
+        builder.emit_func_output(result)
+    return builder.get()
+
+
+def _emit(
+    builder: Any,
+    node: Node,
+    inputs: list[Any],
+    weights: Mapping[str, npt.NDArray[Any]],
+    bn_eps: float,
+) -> Any:
+    from tvm.relax import op
+
+    match node:
+        case Conv2d():
+            return _convolution(builder, node, inputs[0], *folded(node, weights, bn_eps))
+        case GlobalPool():
+            return builder.emit(op.mean(inputs[0], axis=[1, 2], keepdims=True))
+        case Gate():
+            return builder.emit(op.multiply(*inputs))
+        case Add():
+            return builder.emit(op.add(*inputs))
+    raise NotImplementedError(f"Relax has no form of {type(node).__name__}")
+
+
+def _convolution(
+    builder: Any,
+    conv: Conv2d,
+    data: Any,
+    weight: npt.NDArray[np.float32],
+    bias: npt.NDArray[np.float32],
+) -> Any:
+    from tvm import relax
+
+    layout, order = ("HWOI", (2, 3, 0, 1)) if conv.depthwise else ("HWIO", (2, 3, 1, 0))
+    sums = relax.op.nn.conv2d(
+        data,
+        relax.const(np.ascontiguousarray(weight.transpose(order))),
+        strides=conv.stride,
+        padding=conv.padding,
+        dilation=conv.dilation,
+        groups=conv.groups,
+        data_layout="NHWC",
+        kernel_layout=layout,
+    )
+    biased = builder.emit(relax.op.add(builder.emit(sums), relax.const(bias.reshape(1, 1, 1, -1))))
+    return _activation(builder, conv, biased)
+
+
+def _activation(builder: Any, conv: Conv2d, data: Any) -> Any:
+    from tvm.relax import op
+
+    match conv.activation:
+        case "none":
+            return data
+        case "relu":
+            return builder.emit(op.nn.relu(data))
+        case "relu6":
+            return builder.emit(op.clip(data, 0.0, 6.0))
+        case "hswish":
+            return builder.emit(operators.call(operators.HSWISH, data))
+        case "hard_sigmoid":
+            return builder.emit(operators.call(operators.HARD_SIGMOID, data))

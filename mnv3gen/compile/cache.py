@@ -1,0 +1,101 @@
+"""A cache of whole bundles, keyed by everything that a bundle depends on.
+
+It lies in the user's cache folder (`MNV3GEN_CACHE` names another) and keeps the bundles that were
+used last, up to a fixed size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import shutil
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from mnv3gen.compile.bundle import Bundle, read_bundle, replacing
+from mnv3gen.compile.schedules import fingerprint
+from mnv3gen.errors import BundleError
+
+LIMIT_BYTES = 4 << 30
+TOOLS = ("apache-tvm", "apache-tvm-ffi", "ziglang", "numpy")
+
+
+def cache_folder() -> Path:
+    """The folder of cached bundles."""
+    from platformdirs import user_cache_path
+
+    named = os.environ.get("MNV3GEN_CACHE")
+    return Path(named) if named else user_cache_path("mnv3gen") / "bundles"
+
+
+def tool_versions() -> dict[str, str]:
+    """The installed versions of what bundles are made with, without importing any of it."""
+    return {tool: importlib.metadata.version(tool) for tool in TOOLS}
+
+
+def key_of(parts: Iterable[str]) -> str:
+    """The key of a bundle: a hash over its inputs, our own sources and the tools' versions."""
+    digest = hashlib.sha256()
+    for part in (*parts, *tool_versions().values(), _sources(), fingerprint()):
+        digest.update(f"{len(part)}:{part}".encode())
+    return digest.hexdigest()
+
+
+def find(key: str) -> Bundle | None:
+    """The cached bundle, every file checked; a damaged one is removed."""
+    folder = cache_folder() / key
+    if not folder.is_dir():
+        return None
+    try:
+        bundle = read_bundle(folder)
+    except BundleError:
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+    os.utime(folder)
+    return bundle
+
+
+def store(key: str, bundle: Bundle) -> None:
+    """Keep a copy of a bundle; if there is no room for it, the cache stays as it was."""
+    try:
+        with replacing(cache_folder() / key) as folder:
+            copy_bundle(bundle, folder)
+    except Exception as error:  # a cache that cannot be written must not fail the compilation
+        raise CacheError(str(error)) from error
+    _prune(keep=key)
+
+
+class CacheError(Exception):
+    """The cache could not be written; the bundle itself is whole."""
+
+
+def copy_bundle(bundle: Bundle, folder: Path) -> None:
+    """Copy a bundle's files into an existing folder."""
+    shutil.copytree(bundle.folder, folder, dirs_exist_ok=True)
+
+
+def _prune(keep: str) -> None:
+    """Remove the bundles that were not used for longest until the limit holds."""
+    entries = sorted(
+        (entry for entry in cache_folder().iterdir() if entry.is_dir() and entry.name != keep),
+        key=lambda entry: entry.stat().st_mtime,
+        reverse=True,
+    )
+    total = 0
+    for entry in entries:
+        total += sum(file.stat().st_size for file in entry.iterdir() if file.is_file())
+        if total > LIMIT_BYTES:
+            shutil.rmtree(entry, ignore_errors=True)
+
+
+@cache
+def _sources() -> str:
+    """A hash of the package's own files, so that a changed compiler never serves an old bundle."""
+    package = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*")):
+        if path.suffix in (".py", ".c", ".h", ".toml"):
+            digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,120 @@
+"""`Kernel`: what a fused kernel computes, read from its Relax function, and the name that says it.
+
+The name is the key of tuning logs and records, so it depends on what is computed and on nothing
+else: kind, window, shapes, stride, padding, epilogue, type.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from mnv3gen.lower import operators
+
+Kind: TypeAlias = Literal["conv", "dwconv", "pool", "gate", "add", "other"]
+
+EPILOGUE_NAMES = {
+    "relax.nn.relu": "relu",
+    "relax.clip": "relu6",
+    operators.HSWISH: "hswish",
+    operators.HARD_SIGMOID: "hard_sigmoid",
+}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A fused kernel; shapes are (height, width, channels), `padding` (top, left, bottom, right).
+
+    `epilogue` lists what follows the sum of products, in order: "bias", an activation, "add" for a
+    residual input.
+    """
+
+    kind: Kind
+    input: tuple[int, ...]
+    output: tuple[int, ...]
+    window: int = 1
+    stride: int = 1
+    dilation: int = 1
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    epilogue: tuple[str, ...] = ()
+    dtype: str = "float32"
+    detail: str = ""
+
+    @property
+    def name(self) -> str:
+        """Such as `dwconv5x5_56x56x72_28x28x72_s2_p1122_bias_relu_f32`; a C identifier."""
+        window = f"{self.window}x{self.window}" if self.kind in ("conv", "dwconv") else ""
+        parts = [self.detail or f"{self.kind}{window}", _by(self.input), _by(self.output)]
+        if self.stride > 1:
+            parts.append(f"s{self.stride}")
+        if self.dilation > 1:
+            parts.append(f"d{self.dilation}")
+        if any(self.padding):
+            parts.append("p" + "".join(map(str, self.padding)))
+        return "_".join([*parts, *self.epilogue, {"float32": "f32"}.get(self.dtype, self.dtype)])
+
+    @property
+    def madds(self) -> int:
+        """Multiply-adds of the convolution, counting padded positions too; 0 for other kinds."""
+        if self.kind not in ("conv", "dwconv"):
+            return 0
+        height, width, channels = self.output
+        reads = 1 if self.kind == "dwconv" else self.input[-1]
+        return height * width * channels * self.window**2 * reads
+
+
+def read_kernel(function: Any) -> Kernel:
+    """The kernel that a fused Relax function (FuseOpsByPattern's composite) computes."""
+    calls = [
+        binding.value
+        for block in function.body.blocks
+        for binding in block.bindings
+        if hasattr(binding.value, "op")
+    ]
+    first = calls[0]
+    read, written = _shape(first.args[0]), _shape(calls[-1])
+    name = str(first.op.name)
+    if name == "relax.nn.conv2d":
+        return _read_convolution(calls, read, written)
+    kinds: dict[str, Kind] = {
+        "relax.mean": "pool",
+        "relax.multiply": "gate",
+        "relax.add": "add",
+    }
+    if name in kinds and len(calls) == 1:
+        return Kernel(kinds[name], read, written)
+    detail = "_".join(str(call.op.name).rsplit(".", 1)[-1] for call in calls)
+    return Kernel("other", read, written, detail=detail)
+
+
+def _read_convolution(calls: list[Any], read: tuple[int, ...], written: tuple[int, ...]) -> Kernel:
+    attributes = calls[0].attrs
+    depthwise = int(attributes.groups) > 1
+    top, left, bottom, right = (int(side) for side in attributes.padding)
+    return Kernel(
+        "dwconv" if depthwise else "conv",
+        read,
+        written,
+        window=int(calls[0].args[1].ty.shape[0]),
+        stride=int(attributes.strides[0]),
+        dilation=int(attributes.dilation[0]),
+        padding=(top, left, bottom, right),
+        epilogue=_epilogue([str(call.op.name) for call in calls[1:]]),
+    )
+
+
+def _epilogue(operators_after: list[str]) -> tuple[str, ...]:
+    """The first addition after the sums is the bias, a later one the residual."""
+    names: list[str] = []
+    for name in operators_after:
+        names.append(EPILOGUE_NAMES.get(name, "add" if "bias" in names else "bias"))
+    return tuple(names)
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """Without the batch axis."""
+    return tuple(int(side) for side in value.ty.shape)[1:]
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))

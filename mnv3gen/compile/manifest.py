@@ -1,0 +1,116 @@
+"""`manifest.json`: everything that a bundle says of itself, as typed records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mnv3gen.images import Preprocess
+
+FORMAT = 1
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The base of the manifest's records."""
+
+
+class File(Record, frozen=True):
+    """A file of the bundle."""
+
+    bytes: int
+    sha256: str
+
+
+class Weights(Record, frozen=True):
+    """`source` is a file's name or `seed N`; the hash is over names, shapes and values."""
+
+    source: str
+    sha256: str
+
+
+class Input(Record, frozen=True):
+    """`shape` is NHWC; `preprocess` makes it from a picture."""
+
+    shape: tuple[int, int, int, int]
+    dtype: str
+    preprocess: Preprocess
+
+
+class Output(Record, frozen=True):
+    """One tensor inside of the output buffer, at `offset` bytes."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    offset: int
+
+
+class Memory(Record, frozen=True):
+    """Bytes. `offsets` are those of the intermediate tensors in the arena, by step."""
+
+    arena_bytes: int
+    peak_alive_bytes: int
+    weights_bytes: int
+    offsets: dict[str, int]
+
+
+class KernelRecord(Record, frozen=True):
+    """A kernel, how often it is called, and the schedule that it was made by."""
+
+    name: str
+    calls: int
+    schedule: str
+    schedule_version: int
+    provenance: str
+
+
+class Expected(Record, frozen=True):
+    """What the reference executor computes for the seeded input: every `stride`th output value.
+
+    `largest` is the largest absolute value of all outputs; errors are relative to it.
+    """
+
+    seed: int
+    stride: int
+    values: tuple[float, ...]
+    largest: float
+    tolerance: float
+
+
+class Verification(Record, frozen=True):
+    """How the library was run on the seeded input, and the error that it had."""
+
+    executor: str
+    max_error: float
+
+
+class Manifest(Record, frozen=True):
+    """The whole of `manifest.json`; `target` is read by `mnv3gen.targets.from_manifest`."""
+
+    format: int
+    name: str
+    version: str
+    identity: str
+    tools: dict[str, str]
+    network: str
+    target: dict[str, Any]
+    weights: Weights
+    input: Input
+    outputs: tuple[Output, ...]
+    labels: tuple[str, ...]
+    memory: Memory
+    kernels: tuple[KernelRecord, ...]
+    expected: Expected
+    verification: Verification | None
+    files: dict[str, File]
+
+
+def encode(manifest: Manifest) -> bytes:
+    """JSON as a person would want to read it."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+
+
+def decode(text: bytes) -> Manifest:
+    """Raises msgspec.DecodeError or msgspec.ValidationError, which name the field."""
+    return msgspec.json.decode(text, type=Manifest)

@@ -1,0 +1,1 @@
+"""The compiler's own passes, one a file, in the order in which `pipeline.py` lists them."""

@@ -1,0 +1,52 @@
+"""Group operators into kernels: a convolution with bias, activation and residual is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mnv3gen.lower import operators
+
+ACTIVATIONS = ("relax.nn.relu", "relax.clip", operators.HSWISH, operators.HARD_SIGMOID, "")
+
+
+def fuse_kernels() -> Any:
+    """Each match becomes a private function that `main` calls; weights stay arguments."""
+    from tvm.relax.transform import FuseOpsByPattern
+
+    return FuseOpsByPattern(_patterns(), bind_constants=False)
+
+
+def _patterns() -> list[tuple[Any, ...]]:
+    """The longest first: of two that match, the first wins."""
+    from tvm.relax.dpl import is_op, wildcard
+
+    linear = _convolution("")
+    return [
+        (
+            "conv2d_add",
+            is_op("relax.add")(linear, wildcard()),
+            {"branch": linear},
+            _branch_comes_first,
+        ),
+        *(("conv2d", _convolution(activation)) for activation in ACTIVATIONS),
+        ("pool", is_op("relax.mean")(wildcard())),
+        ("gate", is_op("relax.multiply")(wildcard(), wildcard())),
+        ("add", is_op("relax.add")(wildcard(), wildcard())),
+    ]
+
+
+def _convolution(activation: str) -> Any:
+    from tvm.relax.dpl import is_const, is_op, wildcard
+
+    pattern = is_op("relax.nn.conv2d")(wildcard(), is_const())
+    pattern = is_op("relax.add")(pattern, is_const())
+    if not activation:
+        return pattern
+    bounds = (wildcard(), wildcard()) if activation == "relax.clip" else ()
+    return is_op(activation)(pattern, *bounds)
+
+
+def _branch_comes_first(context: Any) -> bool:
+    """TVM matches additions either way round; fusing the shortcut's convolution would be wrong."""
+    first = context.matched_expr.args[0]
+    return bool(context.value_to_bound_var[context.annotated_expr["branch"]].same_as(first))

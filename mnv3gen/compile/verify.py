@@ -1,0 +1,66 @@
+"""Whether a library computes what the reference executor computes, on the seeded input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnv3gen.compile.bundle import machine_of
+from mnv3gen.compile.manifest import Verification
+from mnv3gen.errors import Mnv3genError
+from mnv3gen.execute import Entry, execute
+from mnv3gen.graph.graph import Graph
+from mnv3gen.graph.reference import run
+from mnv3gen.graph.seeded import seeded_input
+from mnv3gen.targets import Target
+
+TOLERANCE = 1e-4  # of the largest absolute value of all outputs
+
+
+def expected_output(
+    graph: Graph, weights: Mapping[str, npt.NDArray[Any]], seed: int
+) -> list[npt.NDArray[np.float32]]:
+    """The outputs (h, w, c) that the reference executor gives for the seeded input, in order."""
+    outputs = run(graph, weights, seeded_input(graph.input_shape, seed))
+    return [outputs[name].astype(np.float32) for name in graph.outputs]
+
+
+def verify(
+    library: Path,
+    entry: Entry,
+    offsets: list[int],
+    target: Target,
+    data: npt.NDArray[np.float32],
+    expected: list[npt.NDArray[np.float32]],
+) -> Verification:
+    """Run a library natively or emulated; Mnv3genError if an output is wrong.
+
+    `offsets` are those of the outputs in the output buffer, in bytes.
+    """
+    execution = execute(library, entry, machine_of(target), data.tobytes())
+    actual = np.frombuffer(execution.output, dtype=np.float32)
+    error = largest_error(actual, offsets, expected)
+    if not error <= TOLERANCE:
+        raise Mnv3genError(
+            f"{library.name} computes wrong values: the largest difference to the reference is "
+            f"{error:.3g} of the largest output, more than {TOLERANCE:g} "
+            f"(run by {execution.executor}); no bundle is written"
+        )
+    return Verification(executor=execution.executor, max_error=error)
+
+
+def largest_error(
+    actual: npt.NDArray[np.float32], offsets: list[int], expected: list[npt.NDArray[np.float32]]
+) -> float:
+    """The largest difference of any output value, as a fraction of the largest; NaN if any is."""
+    largest = max(float(np.abs(output).max()) for output in expected)
+    differences = []
+    for offset, output in zip(offsets, expected, strict=True):
+        start = offset // output.itemsize
+        values = actual[start : start + output.size].astype(np.float64)
+        differences.append(float(np.abs(values - output.ravel()).max()))
+    return float(np.max(differences)) / max(largest, float(np.finfo(np.float32).tiny))

@@ -1,0 +1,180 @@
+"""`mnv3gen compile`: a network to a bundle of device-specific binaries."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mnv3gen.cli.options import json_option, network_options
+from mnv3gen.tables.network import Network
+from mnv3gen.targets import DEFAULT
+
+if TYPE_CHECKING:
+    from mnv3gen.compile.pipeline import Request, Result
+
+EPILOG = """\b
+Examples:
+  mnv3gen compile                        MobileNetV3-Large for any 64-bit ARM Linux
+  mnv3gen compile mobilenet_v3_small --target rpi4 --weights w.safetensors -o out/
+  mnv3gen compile my_table.bneck --width 0.75 --resolution 192 --target pixel3-android
+  mnv3gen compile --dump-ir ir/          also write the IR after every phase
+
+The bundle has a shared and a static library with a C header, the C source that calls the kernels,
+a static benchmark program, and manifest.json. `mnv3gen run` runs it.
+"""
+
+
+@click.command(epilog=EPILOG)
+@network_options(default="mobilenet_v3_large")
+@click.option("--target", default=DEFAULT, show_default=True, help="See `mnv3gen targets`.")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    help="A safetensors file.  [default: seeded random weights]",
+)
+@click.option("--seed", default=0, show_default=True, help="Of the random weights.")
+@click.option(
+    "--labels", type=click.Path(path_type=Path), help="A text file, one class name a line."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The bundle's folder.  [default: <network>-<target>]",
+)
+@click.option(
+    "--verify/--no-verify", default=True, help="Run the result against the reference executor."
+)
+@click.option("--cache/--no-cache", default=True, help="Use the cache of bundles.")
+@click.option("--dump-ir", type=click.Path(path_type=Path), help="Write the IR after every phase.")
+@json_option
+def command(
+    network: Network,
+    target: str,
+    weights: Path | None,
+    seed: int,
+    labels: Path | None,
+    output: Path | None,
+    verify: bool,
+    cache: bool,
+    dump_ir: Path | None,
+    as_json: bool,
+) -> None:
+    """Compile a network to a bundle of device-specific binaries.
+
+    NETWORK is a name of the zoo or a .bneck file (default mobilenet_v3_large).
+    """
+    from mnv3gen.cli.progress import phases
+    from mnv3gen.compile.bundle import check_replaceable
+    from mnv3gen.compile.pipeline import compile_network
+
+    folder = output or Path(f"{network.name}-{target}")
+    check_replaceable(folder)
+    request = _request(network, target, weights, seed, labels, verify)
+    if not as_json:
+        _echo(request, folder, dump_ir)
+    if dump_ir is not None:
+        dump_ir.mkdir(parents=True, exist_ok=True)
+    start = time.monotonic()
+    with phases() as observe:
+        result = compile_network(request, folder, observe, dump_ir, use_cache=cache)
+    for warning in result.warnings:
+        click.echo(f"mnv3gen: warning: {warning}", err=True)
+    summary = _summary(result, time.monotonic() - start)
+    if as_json:
+        click.echo(json.dumps(summary, indent=1))
+    else:
+        _print(summary)
+
+
+def _request(
+    network: Network,
+    target: str,
+    weights: Path | None,
+    seed: int,
+    labels: Path | None,
+    verify: bool,
+) -> Request:
+    from mnv3gen.compile.pipeline import Request
+    from mnv3gen.graph.expand import expand
+    from mnv3gen.graph.seeded import seeded_weights
+    from mnv3gen.graph.weights import load_weights
+    from mnv3gen.images import load_labels
+    from mnv3gen.targets import load
+
+    chosen, graph = load(target), expand(network)
+    return Request(
+        network=network,
+        target=chosen,
+        weights=seeded_weights(graph, seed) if weights is None else load_weights(weights, graph),
+        weights_source=f"seed {seed}" if weights is None else weights.name,
+        labels=() if labels is None else load_labels(labels, network.classes),
+        verify=verify,
+    )
+
+
+def _echo(request: Request, folder: Path, dump_ir: Path | None) -> None:
+    """Every resolved argument, before the work starts."""
+    network, target = request.network, request.target
+    source = request.weights_source
+    lines = {
+        "network": f"{network.name}, {network.height}x{network.width}x{network.channels}, "
+        f"{network.classes} classes, {network.conventions.padding} padding",
+        "weights": f"random ({source})" if source.startswith("seed ") else source,
+        "target": f"{target.name}: {target.description} ({target.llvm.cpu})",
+        "labels": f"{len(request.labels)}" if request.labels else "none",
+        "verify": "yes" if request.verify else "no",
+        "output": f"{folder}/",
+    }
+    if dump_ir is not None:
+        lines["IR dumps"] = f"{dump_ir}/"
+    for label, text in lines.items():
+        click.echo(f"{label:10s}{text}")
+
+
+def _summary(result: Result, seconds: float) -> dict[str, Any]:
+    bundle, manifest = result.bundle, result.bundle.manifest
+    checked = manifest.verification
+    return {
+        "bundle": str(bundle.folder),
+        "library": str(bundle.library),
+        "library_bytes": manifest.files[bundle.library.name].bytes,
+        "weights_bytes": manifest.memory.weights_bytes,
+        "arena_bytes": manifest.memory.arena_bytes,
+        "peak_alive_bytes": manifest.memory.peak_alive_bytes,
+        "kernels": len(manifest.kernels),
+        "calls": sum(kernel.calls for kernel in manifest.kernels),
+        "executor": checked.executor if checked else None,
+        "max_error": checked.max_error if checked else None,
+        "cached": result.cached,
+        "seconds": round(seconds, 3),
+    }
+
+
+def _print(summary: dict[str, Any]) -> None:
+    code = summary["library_bytes"] - summary["weights_bytes"]
+    click.echo(
+        f"library   {_mib(summary['library_bytes'])}: weights {_mib(summary['weights_bytes'])}, "
+        f"code {_mib(code)}; {summary['kernels']} kernels, {summary['calls']} calls"
+    )
+    click.echo(
+        f"memory    arena {_mib(summary['arena_bytes'])}, at most "
+        f"{_mib(summary['peak_alive_bytes'])} of tensors alive at one time"
+    )
+    if summary["executor"]:
+        click.echo(
+            f"checked   {summary['executor']}: largest error {summary['max_error']:.2g} "
+            "of the largest output"
+        )
+    else:
+        click.echo("checked   no (--no-verify)")
+    origin = "from the cache" if summary["cached"] else "compiled"
+    click.echo(f"bundle    {summary['bundle']}/ ({origin} in {summary['seconds']:.1f} s)")
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:.2f} MiB"

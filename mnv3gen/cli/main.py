@@ -1,0 +1,92 @@
+"""The command group. A command's module is imported when the command is used, not before."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from mnv3gen import __version__
+from mnv3gen.errors import InputError, Mnv3genError, nearest_names
+
+COMMANDS = {
+    "describe": "Print a network: its table, parameters, multiply-adds, memory.",
+    "targets": "List the devices to compile for, or show one.",
+    "compile": "Compile a network to a bundle of device-specific binaries.",
+    "run": "Run a bundle on a picture, on this machine or emulated.",
+}
+
+EXAMPLES = """\b
+Examples:
+  mnv3gen describe mobilenet_v3_large
+  mnv3gen compile mobilenet_v3_small --target rpi4 -o out/
+  mnv3gen run out/ photo.jpg --top 5
+"""
+
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and help without importing them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order in which one meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"mnv3gen.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands in `--help`, from the table above."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """An unknown command offers the nearest names."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise InputError(
+                "no such command",
+                found=args[0],
+                expected=f"one of {', '.join(COMMANDS)}",
+                nearest=nearest_names(args[0], COMMANDS),
+            )
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=LazyGroup, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__, prog_name="mnv3gen")
+def group() -> None:
+    """Compile MobileNetV3-family networks, written as bneck tables, to ARM binaries."""
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line; the exit code."""
+    try:
+        result = group.main(arguments, prog_name="mnv3gen", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except Mnv3genError as error:
+        click.echo(f"mnv3gen: {error}", err=True)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("mnv3gen: interrupted; nothing half-written is left", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        click.echo(f"mnv3gen: {error.filename or 'system'}: {error.strerror or error}", err=True)
+        return 1
+    return result if isinstance(result, int) else 0

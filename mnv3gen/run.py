@@ -1,0 +1,58 @@
+"""Running a bundle: an input tensor in, named output tensors out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mnv3gen.compile.bundle import Bundle
+from mnv3gen.execute import Execution, execute
+from mnv3gen.images import Ranked, top_classes
+
+Outputs: TypeAlias = Mapping[str, npt.NDArray[np.float32]]
+
+
+def run_bundle(
+    bundle: Bundle, data: npt.NDArray[np.float32], executor: str = "auto"
+) -> tuple[Execution, Outputs]:
+    """Run a bundle on an input (h, w, c); its outputs by name, in the shapes of the manifest."""
+    execution = execute(
+        bundle.library,
+        bundle.entry,
+        bundle.machine,
+        np.ascontiguousarray(data, dtype=np.float32).tobytes(),
+        executor,
+        program=bundle.benchmark,
+    )
+    flat = np.frombuffer(execution.output, dtype=np.float32)
+    outputs: dict[str, npt.NDArray[np.float32]] = {}
+    for output in bundle.manifest.outputs:
+        start = output.offset // flat.itemsize
+        outputs[output.name] = flat[start : start + int(np.prod(output.shape))].reshape(
+            output.shape
+        )
+    return execution, outputs
+
+
+def top_of(outputs: Outputs, count: int, labels: tuple[str, ...]) -> list[Ranked]:
+    """The best classes of a classifier; empty if the network is none."""
+    (first, *rest) = outputs.values()
+    if rest or first.size != first.shape[-1]:
+        return []
+    return top_classes(first.ravel(), count, labels or None)
+
+
+def save_outputs(outputs: Outputs, path: Path) -> None:
+    """Write outputs as .npz, under a temporary name until it is whole."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            np.savez(file, **dict(outputs))  # type: ignore[arg-type]
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ def fuse_kernels() -> Any:
     """Each match becomes a private function that `main` calls; weights stay arguments."""
     from tvm.relax.transform import FuseOpsByPattern
 
+    operators.register()
     return FuseOpsByPattern(_patterns(), bind_constants=False)
 
 

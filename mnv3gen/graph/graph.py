@@ -79,6 +79,10 @@ class Graph:
     outputs: tuple[str, ...]
     bn_eps: float = 0.001
 
+    def __post_init__(self) -> None:
+        if len(set(self.outputs)) != len(self.outputs):
+            raise ValueError(f"{self.name}: an output is listed twice: {self.outputs}")
+
     @cached_property
     def _by_name(self) -> dict[str, Node]:
         return {node.name: node for node in self.nodes}

@@ -1,8 +1,8 @@
 """Seeded random weights and inputs with the statistics of a trained network.
 
 The weights are drawn layer by layer while the seeded input runs through the reference executor, and
-batch normalization gets running statistics around those that its data has, with a spread of their
-own: activations neither vanish nor explode, and a wrong folding of BN shows.
+batch normalization gets running statistics by the scale of its data, with a spread of their own:
+activations neither vanish nor explode, and a wrong folding of BN shows.
 """
 
 from __future__ import annotations
@@ -66,22 +66,25 @@ def _parameters(
 
 
 def _batch_norm(conv: Conv2d, sums: npt.NDArray[Any], seed: int) -> dict[str, npt.NDArray[Any]]:
+    """Normalize by the second moment, of the channel or of its layer, whichever is larger.
+
+    The mean of each channel stays in the data: over a small map it would be this input's own, and
+    another input would explode where this one does not.
+    """
     channels = conv.shape[2]
-    variance = sums.var(axis=(0, 1), dtype=np.float64)
-    # A channel that hardly varies (over a 1 x 1 map, not at all) is normalized like its layer.
-    variance = np.maximum(variance, 0.25 * np.mean(np.square(sums, dtype=np.float64)))
+    square = np.square(sums, dtype=np.float64).mean(axis=(0, 1))
+    square = np.maximum(square, square.mean())
     shift = _random(seed, conv, "bn.running_mean").standard_normal(channels) * 0.2
     spread = _random(seed, conv, "bn.running_var").uniform(0.7, 1.4, channels)
-    mean = sums.mean(axis=(0, 1), dtype=np.float64) + shift * np.sqrt(variance)
     return {
         "bn.weight": _random(seed, conv, "bn.weight").uniform(0.6, 1.4, channels),
         "bn.bias": _random(seed, conv, "bn.bias").standard_normal(channels) * 0.3,
-        "bn.running_mean": mean.round(DIGITS),
-        "bn.running_var": (variance * spread).round(DIGITS),
+        "bn.running_mean": (shift * np.sqrt(square)).round(DIGITS),
+        "bn.running_var": (square * spread).round(DIGITS),
     }
 
 
 def _random(seed: int, conv: Conv2d, parameter: str) -> np.random.RandomState:
     """A stream for each parameter; RandomState's streams are promised never to change."""
     digest = hashlib.sha256(f"{seed}/{conv.name}.{parameter}".encode()).digest()
-    return np.random.RandomState(np.frombuffer(digest, dtype=np.uint32))
+    return np.random.RandomState(np.frombuffer(digest, dtype="<u4"))

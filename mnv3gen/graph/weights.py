@@ -21,6 +21,7 @@ def load_weights(path: Path, graph: Graph) -> dict[str, npt.NDArray[np.float32]]
 
     Raises WeightsError with every missing, extra, wrongly shaped or non-finite tensor in one text.
     """
+    import ml_dtypes  # noqa: F401  gives NumPy the type bfloat16
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -32,14 +33,25 @@ def load_weights(path: Path, graph: Graph) -> dict[str, npt.NDArray[np.float32]]
         raise WeightsError(
             "not a readable safetensors file", place=str(path), found=str(error)
         ) from error
-    check_weights(tensors, graph, str(path))
-    return {name: tensors[name].astype(np.float32) for name in parameter_shapes(graph)}
+    except (TypeError, AttributeError) as error:  # a type that NumPy has not, such as float8
+        raise WeightsError(
+            "has tensors of a type that cannot be read",
+            place=str(path),
+            found=str(error),
+            expected="float16, bfloat16, float32 or float64",
+        ) from error
+    with np.errstate(over="ignore"):  # what overflows is reported as not finite
+        singles = {name: _single(tensor) for name, tensor in tensors.items()}
+    check_weights(singles, graph, str(path))
+    return {name: singles[name] for name in parameter_shapes(graph)}
 
 
 def save_weights(weights: Mapping[str, npt.NDArray[np.float32]], path: Path) -> None:
     """Write a safetensors file, under a temporary name until it is whole."""
     from safetensors.numpy import save
 
+    if not path.parent.is_dir():
+        raise WeightsError("no such folder", place=str(path.parent))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(save({k: np.ascontiguousarray(v) for k, v in weights.items()}))
@@ -76,6 +88,14 @@ def check_weights(tensors: Mapping[str, npt.NDArray[Any]], graph: Graph, place: 
         raise WeightsError(
             problem, place=place, expected=f"the {len(expected)} parameters of {graph.name}"
         )
+
+
+def _single(tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """As float32; integers stay what they are, and are then refused."""
+    from ml_dtypes import bfloat16
+
+    real = np.issubdtype(tensor.dtype, np.floating) or tensor.dtype == bfloat16
+    return tensor.astype(np.float32) if real else tensor
 
 
 def _broken(tensor: npt.NDArray[Any]) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from mnv3gen.compile.bundle import Bundle, read_bundle, replacing
 from mnv3gen.compile.schedules import fingerprint
-from mnv3gen.errors import BundleError
+from mnv3gen.errors import BundleError, Mnv3genError
 
 LIMIT_BYTES = 4 << 30
 TOOLS = ("apache-tvm", "apache-tvm-ffi", "ziglang", "numpy")
@@ -58,13 +58,18 @@ def find(key: str) -> Bundle | None:
 
 
 def store(key: str, bundle: Bundle) -> None:
-    """Keep a copy of a bundle; if there is no room for it, the cache stays as it was."""
+    """Keep a copy of a bundle; if there is no room for it, the cache stays as it was.
+
+    Raises CacheError.
+    """
     try:
-        with replacing(cache_folder() / key) as folder:
-            copy_bundle(bundle, folder)
-    except Exception as error:  # a cache that cannot be written must not fail the compilation
+        # What is there is the same bundle, stored by another process since `find`.
+        if not (cache_folder() / key).is_dir():
+            with replacing(cache_folder() / key) as folder:
+                copy_bundle(bundle, folder)
+        _prune(keep=key)
+    except (OSError, Mnv3genError) as error:
         raise CacheError(str(error)) from error
-    _prune(keep=key)
 
 
 class CacheError(Exception):
@@ -73,21 +78,34 @@ class CacheError(Exception):
 
 def copy_bundle(bundle: Bundle, folder: Path) -> None:
     """Copy a bundle's files into an existing folder."""
-    shutil.copytree(bundle.folder, folder, dirs_exist_ok=True)
+    for file in bundle.folder.iterdir():
+        shutil.copy2(file, folder)
 
 
 def _prune(keep: str) -> None:
     """Remove the bundles that were not used for longest until the limit holds."""
-    entries = sorted(
-        (entry for entry in cache_folder().iterdir() if entry.is_dir() and entry.name != keep),
-        key=lambda entry: entry.stat().st_mtime,
-        reverse=True,
-    )
-    total = 0
-    for entry in entries:
-        total += sum(file.stat().st_size for file in entry.iterdir() if file.is_file())
+    entries = [entry for entry in cache_folder().iterdir() if entry.name != keep]
+    total = _size(cache_folder() / keep)
+    for entry in sorted(entries, key=_last_used, reverse=True):
+        total += _size(entry)
         if total > LIMIT_BYTES:
             shutil.rmtree(entry, ignore_errors=True)
+
+
+def _last_used(entry: Path) -> float:
+    """Seconds; 0 for an entry that another process has just removed."""
+    try:
+        return entry.stat().st_mtime
+    except FileNotFoundError:
+        return 0
+
+
+def _size(entry: Path) -> int:
+    """Bytes of all files; 0 for an entry that another process has just removed."""
+    try:
+        return sum(file.stat().st_size for file in entry.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
 
 
 @cache

@@ -6,18 +6,20 @@ else: kind, window, shapes, stride, padding, epilogue, type.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from mnv3gen.lower import operators
 
-Kind: TypeAlias = Literal["conv", "dwconv", "pool", "gate", "add", "other"]
+Kind: TypeAlias = Literal["conv", "dwconv", "pool", "average", "gate", "add", "concat", "resize"]
 
 EPILOGUE_NAMES = {
     "relax.nn.relu": "relu",
     "relax.clip": "relu6",
     operators.HSWISH: "hswish",
     operators.HARD_SIGMOID: "hard_sigmoid",
+    operators.SIGMOID: "sigmoid",
 }
 
 
@@ -26,7 +28,7 @@ class Kernel:
     """A fused kernel; shapes are (height, width, channels), `padding` (top, left, bottom, right).
 
     `epilogue` lists what follows the sum of products, in order: "bias", an activation, "add" for a
-    residual input.
+    residual input. `detail` is what else tells kernels of a kind apart.
     """
 
     kind: Kind
@@ -44,13 +46,15 @@ class Kernel:
     def name(self) -> str:
         """Such as `dwconv5x5_56x56x72_28x28x72_s2_p1122_bias_relu_f32`; a C identifier."""
         window = f"{self.window}x{self.window}" if self.kind in ("conv", "dwconv") else ""
-        parts = [self.detail or f"{self.kind}{window}", _by(self.input), _by(self.output)]
+        parts = [f"{self.kind}{window}", _by(self.input), _by(self.output)]
+        if self.detail:
+            parts.append(self.detail)
         if self.stride > 1:
             parts.append(f"s{self.stride}")
         if self.dilation > 1:
             parts.append(f"d{self.dilation}")
         if any(self.padding):
-            parts.append("p" + "".join(map(str, self.padding)))
+            parts.append("p" + ("x" if max(self.padding) > 9 else "").join(map(str, self.padding)))
         return "_".join([*parts, *self.epilogue, {"float32": "f32"}.get(self.dtype, self.dtype)])
 
     @property
@@ -65,26 +69,48 @@ class Kernel:
 
 def read_kernel(function: Any) -> Kernel:
     """The kernel that a fused Relax function (FuseOpsByPattern's composite) computes."""
-    calls = [
-        binding.value
-        for block in function.body.blocks
-        for binding in block.bindings
-        if hasattr(binding.value, "op")
-    ]
-    first = calls[0]
-    read, written = _shape(first.args[0]), _shape(calls[-1])
-    name = str(first.op.name)
+    from tvm import relax
+
+    bindings = [binding for block in function.body.blocks for binding in block.bindings]
+    calls = [binding.value for binding in bindings if isinstance(binding.value, relax.Call)]
+    inputs = [_shape(variable) for variable in function.params if hasattr(variable.ty, "dtype")]
+    written = _shape(calls[-1])
+    name = str(calls[0].op.name)
     if name == "relax.nn.conv2d":
-        return _read_convolution(calls, read, written)
-    kinds: dict[str, Kind] = {
-        "relax.mean": "pool",
-        "relax.multiply": "gate",
-        "relax.add": "add",
-    }
-    if name in kinds and len(calls) == 1:
-        return Kernel(kinds[name], read, written)
-    detail = "_".join(str(call.op.name).rsplit(".", 1)[-1] for call in calls)
-    return Kernel("other", read, written, detail=detail)
+        return _read_convolution(calls, inputs[0], written)
+    kind, detail = OTHER_KINDS[name]
+    return Kernel(kind, inputs[0], written, detail=detail(calls[0], inputs))
+
+
+def _window_and_strides(call: Any, _inputs: list[tuple[int, ...]]) -> str:
+    return f"{_by(call.attrs.pool_size)}by{_by(call.attrs.strides)}"
+
+
+def _coordinates(call: Any, _inputs: list[tuple[int, ...]]) -> str:
+    return str(call.attrs.coordinate_transformation_mode)
+
+
+def _further_inputs(_call: Any, inputs: list[tuple[int, ...]]) -> str:
+    return "_".join(map(_by, inputs[1:]))
+
+
+def _gate_shape(_call: Any, inputs: list[tuple[int, ...]]) -> str:
+    """Nothing for squeeze-and-excite's one value a channel."""
+    return "" if inputs[1][:-1] == (1, 1) else _by(inputs[1])
+
+
+def _nothing(_call: Any, _inputs: list[tuple[int, ...]]) -> str:
+    return ""
+
+
+OTHER_KINDS: dict[str, tuple[Kind, Callable[[Any, list[tuple[int, ...]]], str]]] = {
+    "relax.mean": ("pool", _nothing),
+    "relax.nn.avg_pool2d": ("average", _window_and_strides),
+    "relax.multiply": ("gate", _gate_shape),
+    "relax.add": ("add", _nothing),
+    "relax.concat": ("concat", _further_inputs),
+    "relax.image.resize2d": ("resize", _coordinates),
+}
 
 
 def _read_convolution(calls: list[Any], read: tuple[int, ...], written: tuple[int, ...]) -> Kernel:
@@ -107,7 +133,8 @@ def _epilogue(operators_after: list[str]) -> tuple[str, ...]:
     """The first addition after the sums is the bias, a later one the residual."""
     names: list[str] = []
     for name in operators_after:
-        names.append(EPILOGUE_NAMES.get(name, "add" if "bias" in names else "bias"))
+        added = "add" if "bias" in names else "bias"
+        names.append(added if name == "relax.add" else EPILOGUE_NAMES[name])
     return tuple(names)
 
 
@@ -116,5 +143,5 @@ def _shape(value: Any) -> tuple[int, ...]:
     return tuple(int(side) for side in value.ty.shape)[1:]
 
 
-def _by(shape: tuple[int, ...]) -> str:
+def _by(shape: Iterable[int]) -> str:
     return "x".join(map(str, shape))

@@ -54,7 +54,9 @@ def _compile(source: str, target: Target, folder: Path) -> str:
     compiled = f"{Path(source).stem}.o"
     _zig(
         ["cc", "-target", target.link.zig_target, "-std=c11", "-O2", "-fPIC", "-ffreestanding"],
-        ["-fvisibility=hidden", "-fno-stack-protector", "-c", source, "-o", compiled],
+        ["-fvisibility=hidden", "-fno-stack-protector", "-fno-unwind-tables"],
+        # Zig's default is -g, and debug information names the folder.
+        ["-fno-asynchronous-unwind-tables", "-g0", "-c", source, "-o", compiled],
         folder=folder,
     )
     return compiled

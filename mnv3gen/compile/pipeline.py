@@ -161,8 +161,9 @@ def _build(
         for file in SHIPPED:
             shutil.copy2(build / file.format(name=name), folder)
     manifest = _manifest(request, graph, kernels, plan, expected, verification, folder)
-    (folder / MANIFEST).write_bytes(manifests.encode(manifest))
-    return manifest
+    text = manifests.encode(manifest)
+    (folder / MANIFEST).write_bytes(text)
+    return manifests.decode(text)
 
 
 def _write_sources(

@@ -12,7 +12,8 @@ from functools import cached_property
 from typing import Literal, TypeAlias
 
 Shape: TypeAlias = tuple[int, int, int]
-Activation: TypeAlias = Literal["none", "relu", "relu6", "hswish", "hard_sigmoid"]
+Activation: TypeAlias = Literal["none", "relu", "relu6", "hswish", "hard_sigmoid", "sigmoid"]
+Coordinates: TypeAlias = Literal["align_corners", "half_pixel"]
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,37 @@ class GlobalPool(Node):
 
 
 @dataclass(frozen=True)
+class AveragePool(Node):
+    """The mean of each channel over windows that lie whole inside of the map (VALID padding)."""
+
+    window: tuple[int, int]
+    strides: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class Gate(Node):
-    """Squeeze-and-excite's scaling: (h, w, c) times (1, 1, c)."""
+    """Scaling: (h, w, c) times (1, 1, c), as in squeeze-and-excite, or times (h, w, c)."""
 
 
 @dataclass(frozen=True)
 class Add(Node):
     """The residual sum of two tensors of one shape: (branch, shortcut)."""
+
+
+@dataclass(frozen=True)
+class Concat(Node):
+    """The channels of several tensors of one height and width, one after the other."""
+
+
+@dataclass(frozen=True)
+class Resize(Node):
+    """Bilinear interpolation to `shape`.
+
+    An output pixel i reads the input at i * (in - 1) / (out - 1) with "align_corners"
+    (TensorFlow 1), at (i + 1/2) * in / out - 1/2 with "half_pixel" (torch), kept inside.
+    """
+
+    coordinates: Coordinates
 
 
 @dataclass(frozen=True)

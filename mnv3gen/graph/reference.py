@@ -12,7 +12,19 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mnv3gen.graph.graph import Activation, Add, Conv2d, Gate, GlobalPool, Graph, Node
+from mnv3gen.graph.graph import (
+    Activation,
+    Add,
+    AveragePool,
+    Concat,
+    Conv2d,
+    Coordinates,
+    Gate,
+    GlobalPool,
+    Graph,
+    Node,
+    Resize,
+)
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -41,8 +53,14 @@ def compute(node: Node, inputs: list[Array], weights: Mapping[str, Array], bn_ep
             return _convolution(node, inputs[0], weights, bn_eps)
         case GlobalPool():
             return inputs[0].mean(axis=(0, 1), keepdims=True)
+        case AveragePool():
+            return _average(node, inputs[0])
         case Gate():
             return inputs[0] * inputs[1]
+        case Concat():
+            return np.concatenate(inputs, axis=-1)
+        case Resize():
+            return _resized(node, inputs[0])
         case Add():
             return inputs[0] + inputs[1]
     raise NotImplementedError(f"the reference executor has no {type(node).__name__}")
@@ -77,6 +95,40 @@ def convolve(conv: Conv2d, data: Array, weight: Array) -> Array:
     return sums
 
 
+def _average(pool: AveragePool, data: Array) -> Array:
+    height, width, _ = pool.shape
+    result = np.empty(pool.shape, dtype=data.dtype)
+    for row in range(height):
+        for column in range(width):
+            y, x = row * pool.strides[0], column * pool.strides[1]
+            window = data[y : y + pool.window[0], x : x + pool.window[1]]
+            result[row, column] = window.mean(axis=(0, 1))
+    return result
+
+
+def _resized(resize: Resize, data: Array) -> Array:
+    rows, columns = (
+        interpolation(data.shape[axis], resize.shape[axis], resize.coordinates).astype(data.dtype)
+        for axis in (0, 1)
+    )
+    return np.einsum("ah,bw,hwc->abc", rows, columns, data, optimize=True)
+
+
+def interpolation(size: int, wanted: int, coordinates: Coordinates) -> Array:
+    """The matrix (wanted, size) of linear interpolation along one axis."""
+    index = np.arange(wanted)
+    if coordinates == "align_corners":
+        position = index * ((size - 1) / (wanted - 1) if wanted > 1 else 0.0)
+    else:
+        position = np.clip((index + 0.5) * (size / wanted) - 0.5, 0, size - 1)
+    low = np.minimum(np.floor(position).astype(int), size - 1)
+    high = np.minimum(low + 1, size - 1)
+    matrix = np.zeros((wanted, size))
+    np.add.at(matrix, (index, low), 1 - (position - low))
+    np.add.at(matrix, (index, high), position - low)
+    return matrix
+
+
 def activate(activation: Activation, data: Array) -> Array:
     """The non-linearities of section 5.2; h-swish is x * ReLU6(x + 3) / 6."""
     match activation:
@@ -90,3 +142,5 @@ def activate(activation: Activation, data: Array) -> Array:
             return data * np.clip(data + 3, 0, 6) / 6
         case "hard_sigmoid":
             return np.clip(data + 3, 0, 6) / 6
+        case "sigmoid":
+            return 1 / (1 + np.exp(-data))

@@ -1,9 +1,10 @@
-"""The Relax operators that TVM has not: h-swish and hard-sigmoid, each one operator.
+"""The Relax operators that TVM has not: h-swish, hard-sigmoid and a sigmoid, each one operator.
 
-`relax.mnv3gen.hswish` and `relax.mnv3gen.hard_sigmoid` take and return a tensor of any shape. They
-are registered here with their type inference and their TE form; as elementwise operators they fuse
-into the convolution before them. Both are written as a multiplication by 1/6, so that no division
-is left in the machine code: x * clip(x/6 + 1/2, 0, 1) is x * ReLU6(x + 3) / 6 (section 5.2).
+`relax.mnv3gen.hswish` and its like take and return a tensor of any shape. They are registered here
+with their type inference and their TE form; as elementwise operators they fuse into the convolution
+before them. The hard ones are written as a multiplication by 1/6, so that no division is left in
+the machine code: x * clip(x/6 + 1/2, 0, 1) is x * ReLU6(x + 3) / 6 (section 5.2). The sigmoid takes
+its exponential from a polynomial, since a bundle has no math library to call.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 HSWISH = "relax.mnv3gen.hswish"
 HARD_SIGMOID = "relax.mnv3gen.hard_sigmoid"
+SIGMOID = "relax.mnv3gen.sigmoid"
 
 
 @cache
@@ -21,7 +23,7 @@ def register() -> None:
     from tvm.ir.op import register_op_attr
     from tvm.relax.transform.legalize_ops.common import register_legalize
 
-    for name, compute in ((HSWISH, _hswish), (HARD_SIGMOID, _hard_sigmoid)):
+    for name, compute in FORMS.items():
         register_op_attr(name, "FInferType", lambda call, context: call.args[0].ty)
         register_op_attr(name, "FPurity", True)
         register_legalize(name, _legalization(name, compute))
@@ -70,3 +72,14 @@ def _hard_sigmoid(data: Any) -> Any:
     return te.compute(
         data.shape, lambda *index: _hard_sigmoid_of(data(*index)), name="hard_sigmoid"
     )
+
+
+def _sigmoid(data: Any) -> Any:
+    from tvm import te, tirx, topi
+
+    power = topi.fast_exp(topi.negative(data))
+    one = tirx.const(1.0, data.dtype)
+    return te.compute(data.shape, lambda *index: one / (one + power(*index)), name="sigmoid")
+
+
+FORMS = {HSWISH: _hswish, HARD_SIGMOID: _hard_sigmoid, SIGMOID: _sigmoid}

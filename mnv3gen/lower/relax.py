@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mnv3gen.graph.graph import Add, Conv2d, Gate, GlobalPool, Graph, Node
+from mnv3gen.graph.graph import (
+    Add,
+    AveragePool,
+    Concat,
+    Conv2d,
+    Gate,
+    GlobalPool,
+    Graph,
+    Node,
+    Resize,
+)
 from mnv3gen.lower import operators
 from mnv3gen.lower.fold import folded
 
@@ -55,6 +65,13 @@ def _emit(
             return builder.emit(op.multiply(*inputs))
         case Add():
             return builder.emit(op.add(*inputs))
+        case AveragePool():
+            pooled = op.nn.avg_pool2d(inputs[0], node.window, node.strides, layout="NHWC")
+            return builder.emit(pooled)
+        case Concat():
+            return builder.emit(op.concat(inputs, axis=3))
+        case Resize():
+            return builder.emit(_resize(node, inputs[0]))
     raise NotImplementedError(f"Relax has no form of {type(node).__name__}")
 
 
@@ -82,6 +99,18 @@ def _convolution(
     return _activation(builder, conv, biased)
 
 
+def _resize(resize: Resize, data: Any) -> Any:
+    from tvm.relax import op
+
+    return op.image.resize2d(
+        data,
+        resize.shape[:2],
+        layout="NHWC",
+        method="linear",
+        coordinate_transformation_mode=resize.coordinates,
+    )
+
+
 def _activation(builder: Any, conv: Conv2d, data: Any) -> Any:
     from tvm.relax import op
 
@@ -96,3 +125,5 @@ def _activation(builder: Any, conv: Conv2d, data: Any) -> Any:
             return builder.emit(operators.call(operators.HSWISH, data))
         case "hard_sigmoid":
             return builder.emit(operators.call(operators.HARD_SIGMOID, data))
+        case "sigmoid":
+            return builder.emit(operators.call(operators.SIGMOID, data))

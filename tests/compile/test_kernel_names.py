@@ -28,7 +28,14 @@ STEM = Kernel("conv", (224, 224, 3), (112, 112, 16), 3, 2, padding=(0, 0, 1, 1))
         ),
         (Kernel("pool", (7, 7, 960), (1, 1, 960)), "pool_7x7x960_1x1x960_f32"),
         (Kernel("add", (7, 7, 96), (7, 7, 96), dtype="int8"), "add_7x7x96_7x7x96_int8"),
-        (Kernel("other", (8, 8, 4), (8, 8, 4), detail="negative"), "negative_8x8x4_8x8x4_f32"),
+        (
+            Kernel("resize", (8, 8, 4), (15, 15, 4), detail="align_corners"),
+            "resize_8x8x4_15x15x4_align_corners_f32",
+        ),
+        (
+            Kernel("dwconv", (30, 30, 8), (30, 30, 8), 11, dilation=2, padding=(10, 10, 10, 10)),
+            "dwconv11x11_30x30x8_30x30x8_d2_p10x10x10x10_f32",
+        ),
     ],
 )
 def test_names(kernel: Kernel, name: str) -> None:

@@ -6,7 +6,10 @@ from typing import Any
 
 from mnv3gen.lower import operators
 
-ACTIVATIONS = ("relax.nn.relu", "relax.clip", operators.HSWISH, operators.HARD_SIGMOID, "")
+ACTIVATIONS = ("relax.nn.relu", "relax.clip", *operators.FORMS, "")
+
+
+CONCAT_AT_MOST = 8  # tensors
 
 
 def fuse_kernels() -> Any:
@@ -31,9 +34,18 @@ def _patterns() -> list[tuple[Any, ...]]:
         ),
         *(("conv2d", _convolution(activation)) for activation in ACTIVATIONS),
         ("pool", is_op("relax.mean")(wildcard())),
+        ("average", is_op("relax.nn.avg_pool2d")(wildcard())),
+        ("resize", is_op("relax.image.resize2d")(wildcard(), wildcard())),
+        *(("concat", _concat(count)) for count in range(2, CONCAT_AT_MOST + 1)),
         ("gate", is_op("relax.multiply")(wildcard(), wildcard())),
         ("add", is_op("relax.add")(wildcard(), wildcard())),
     ]
+
+
+def _concat(count: int) -> Any:
+    from tvm.relax.dpl import is_op, is_tuple, wildcard
+
+    return is_op("relax.concat")(is_tuple([wildcard() for _ in range(count)]))
 
 
 def _convolution(activation: str) -> Any:

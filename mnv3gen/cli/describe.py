@@ -7,44 +7,62 @@ from typing import Any
 
 import click
 
+from mnv3gen.cli.describe_all import print_comparisons
 from mnv3gen.cli.options import json_option, network_options
 from mnv3gen.cli.terminal import print_table
 from mnv3gen.graph.count import Count, activation_bytes, count, count_rows
 from mnv3gen.graph.expand import expand
+from mnv3gen.report.paper import as_dictionary as as_comparison
+from mnv3gen.report.paper import compare_all, paper
 from mnv3gen.tables.format import operator_cell
 from mnv3gen.tables.network import Network, Row
-from mnv3gen.tables.published import Published, published_for
+from mnv3gen.tables.published import published_for
 from mnv3gen.tables.shapes import Shape, row_shapes
 
 HEADINGS = ("Input", "Operator", "exp", "#out", "SE", "NL", "s", "Output", "Params", "MAdds")
 
 EPILOG = """\b
-NETWORK is a name of the zoo or a .bneck file.
+NETWORK is a name of the zoo or a .bneck file. --all sets every row of the paper's
+tables beside the zoo's networks, and says why where they differ.
 
 \b
 Examples:
   mnv3gen describe mobilenet_v3_large
   mnv3gen describe mobilenet_v3_small --width 0.75 --resolution 192
   mnv3gen describe my_table.bneck --json
+  mnv3gen describe --all
 """
 
 
 @click.command(epilog=EPILOG)
-@network_options()
+@network_options(optional=True)
+@click.option("--all", "every_row", is_flag=True, help="Compare with every row of the paper.")
 @json_option
-def command(network: Network, as_json: bool) -> None:
+def command(network: Network | None, every_row: bool, as_json: bool) -> None:
     """Print a network: its table, parameters, multiply-adds, memory."""
-    if as_json:
+    if every_row == (network is not None):
+        raise click.UsageError("give either a NETWORK or --all")
+    if network is None:
+        _compare(as_json)
+    elif as_json:
         click.echo(json.dumps(as_dictionary(network), indent=1))
     else:
         _print(network)
+
+
+def _compare(as_json: bool) -> None:
+    comparisons = compare_all()
+    if as_json:
+        click.echo(json.dumps([as_comparison(each) for each in comparisons], indent=1))
+    else:
+        print_comparisons(comparisons)
 
 
 def as_dictionary(network: Network) -> dict[str, Any]:
     """What `--json` prints; shapes are [height, width, channels], memory is in bytes."""
     graph = expand(network)
     total = count(graph)
-    paper = published_for(network)
+    published = published_for(network)
     rows = zip(network.rows, row_shapes(network), count_rows(graph, len(network.rows)), strict=True)
     return {
         "name": network.name,
@@ -52,7 +70,7 @@ def as_dictionary(network: Network) -> dict[str, Any]:
         "classes": network.classes,
         **_counts(total),
         "activation_bytes": activation_bytes(graph),
-        "paper": None if paper is None else _paper(paper),
+        "paper": None if published is None else paper(published),
         "rows": [_row(row, shapes, counts) for row, shapes, counts in rows],
     }
 
@@ -81,16 +99,6 @@ def _counts(counts: Count) -> dict[str, int]:
     }
 
 
-def _paper(paper: Published) -> dict[str, Any]:
-    return {
-        "table": 3,
-        "top1": paper.top1,
-        "params_millions": paper.params,
-        "madds_millions": paper.madds,
-        "pixel_ms": list(paper.pixel_ms),
-    }
-
-
 def _print(network: Network) -> None:
     graph = expand(network)
     total = count(graph)
@@ -106,12 +114,8 @@ def _print(network: Network) -> None:
         f"{total.madds:,} multiply-adds, "
         f"{activation_bytes(graph) / 2**20:.2f} MiB of fp32 activations at most"
     )
-    if (paper := published_for(network)) is not None:
-        milliseconds = ", ".join(f"P-{i} {ms:g} ms" for i, ms in enumerate(paper.pixel_ms, 1))
-        click.echo(
-            f"paper, table 3: {paper.params:g}M parameters, {paper.madds:g}M multiply-adds, "
-            f"top-1 {paper.top1:g} %, {milliseconds}"
-        )
+    if (published := published_for(network)) is not None:
+        click.echo(f"paper, table {published.table}: {published.said()}")
 
 
 def _cells(row: Row, shapes: tuple[Shape, Shape], counts: Count) -> list[str]:

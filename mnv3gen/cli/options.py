@@ -13,23 +13,33 @@ from mnv3gen.tables.network import Network
 Command = Callable[..., Any]
 
 
-def network_options(default: str | None = None) -> Callable[[Command], Command]:
-    """Add NETWORK, --width, --resolution, --classes and --variant; pass `network`, a Network."""
+def network_options(
+    default: str | None = None, as_option: bool = False, optional: bool = False
+) -> Callable[[Command], Command]:
+    """Add NETWORK, --width, --resolution, --classes and --variant; pass `network`, a Network.
+
+    `as_option` makes the first one --network, for a command whose argument is something else.
+    `optional` lets NETWORK be left out; `network` is None then.
+    """
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def resolved(
-            network: str,
+            network: str | None,
             width: str | None,
             resolution: str | None,
             classes: int | None,
             variant: tuple[str, ...],
             **rest: Any,
         ) -> Any:
+            if network is None:
+                if any((width, resolution, classes, variant)):
+                    raise click.UsageError("options that change a NETWORK, but no NETWORK")
+                return command(network=None, **rest)
             return command(network=_resolve(network, width, resolution, classes, variant), **rest)
 
         decorated: Command = resolved
-        for option in reversed(_options(default)):
+        for option in reversed(_options(default, as_option, optional)):
             decorated = option(decorated)
         return decorated
 
@@ -39,10 +49,19 @@ def network_options(default: str | None = None) -> Callable[[Command], Command]:
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 
 
-def _options(default: str | None) -> list[Callable[[Command], Command]]:
-    required = default is None
+def _options(
+    default: str | None, as_option: bool, optional: bool
+) -> list[Callable[[Command], Command]]:
+    # An argument that is given a default, be it None, is never missing.
+    fallback: dict[str, Any] = {} if default is None else {"default": default}
+    fallback |= {"required": False} if optional else {}
+    network = (
+        click.option("--network", required=True, metavar="N", help="A name, or a .bneck file.")
+        if as_option
+        else click.argument("network", **fallback)
+    )
     return [
-        click.argument("network", required=required, default=default),
+        network,
         click.option("--width", metavar="M", help="Width multiplier, such as 0.75."),
         click.option("--resolution", metavar="N|HxW", help="Input size, such as 192 or 192x256."),
         click.option("--classes", type=click.IntRange(min=1), help="Number of classes."),

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from mnv3gen.errors import TableError
-from mnv3gen.tables.checks import nearest_choices
 from mnv3gen.tables.shapes import Shape
+from mnv3gen.tables.values import nearest_choices
 
 MAX_TEXT = 1_000_000
 """Characters; a table of 1000 rows stays under a tenth of it."""
@@ -17,7 +17,7 @@ MAX_LINE = 1_000
 
 TIMES = r" ?(?:x|\u00d7|\\times) ?"
 _SHAPE = re.compile(rf"(\$?)([0-9]+)(?:\^2|{TIMES}([0-9]+)){TIMES}([0-9]+)\1")
-_HEADING = re.compile(r"[ \t|]*(?:Input|Operator)[ \t|]", re.IGNORECASE)
+_HEADING = re.compile(r"[ \t|]*(?:Input|From|Operator)[ \t|]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

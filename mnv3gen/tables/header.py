@@ -10,9 +10,10 @@ from mnv3gen.tables import checks
 from mnv3gen.tables.cells import Cell, input_shape, integer
 from mnv3gen.tables.network import Conventions
 from mnv3gen.tables.shapes import Shape
+from mnv3gen.tables.values import MAX_CLASSES
 
 CONVENTION_KEYS = tuple(each.name for each in fields(Conventions))
-KEYS = ("name", "input", "classes", *CONVENTION_KEYS)
+KEYS = ("name", "input", "classes", "outputs", *CONVENTION_KEYS)
 CLASSES = 1000  # ImageNet, for a table that does not say
 
 _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{0,30})?(e-?[0-9]{1,3})?")
@@ -26,6 +27,7 @@ class Header:
     shape: Shape | None
     classes: int
     conventions: Conventions
+    outputs: tuple[Cell, ...]
 
 
 def is_header(line: Cell) -> bool:
@@ -45,7 +47,13 @@ def read_header(lines: list[Cell]) -> Header:
     conventions: dict[str, Any] = {
         key: _convention(key, values[key]) for key in CONVENTION_KEYS if key in values
     }
-    return Header(_name(values), _shape(values), _classes(values), Conventions(**conventions))
+    return Header(
+        _name(values),
+        _shape(values),
+        _classes(values),
+        Conventions(**conventions),
+        _outputs(values),
+    )
 
 
 def _key_and_value(line: Cell) -> tuple[Cell, Cell]:
@@ -76,9 +84,19 @@ def _classes(values: dict[str, Cell]) -> int:
     if "classes" not in values:
         return CLASSES
     cell = values["classes"]
-    classes = integer(cell, f"1 to {checks.MAX_CLASSES}")
+    classes = integer(cell, f"1 to {MAX_CLASSES}")
     checks.check_classes(classes, (cell.place, cell.shown))
     return classes
+
+
+def _outputs(values: dict[str, Cell]) -> tuple[Cell, ...]:
+    if "outputs" not in values:
+        return ()
+    cell = values["outputs"]
+    labels = tuple(cell.part(*match.span()) for match in re.finditer(r"[^ \t,]+", cell.text))
+    if not labels:
+        raise cell.error("no outputs", "labels of rows, divided by commas or spaces")
+    return labels
 
 
 def _convention(key: str, cell: Cell) -> str | float:

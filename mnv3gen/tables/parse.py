@@ -8,12 +8,13 @@ from itertools import takewhile
 from pathlib import Path
 
 from mnv3gen.errors import TableError
-from mnv3gen.tables.cells import MAX_TEXT, Cell, lines
-from mnv3gen.tables.checks import MAX_ROWS
+from mnv3gen.tables.cells import MAX_TEXT, Cell, lines, split
 from mnv3gen.tables.header import Header, is_header, read_header
+from mnv3gen.tables.label_checks import check_all_read, check_outputs
 from mnv3gen.tables.network import Network, Row
 from mnv3gen.tables.rows import Columns, first_shape, read_heading, read_row
-from mnv3gen.tables.shapes import Shape, output_shape
+from mnv3gen.tables.shapes import ROW_BEFORE, Shape, inputs_of, results
+from mnv3gen.tables.values import MAX_ROWS, Spot
 
 
 def parse(text: str, source: str = "<text>", name: str | None = None) -> Network:
@@ -34,15 +35,36 @@ def parse(text: str, source: str = "<text>", name: str | None = None) -> Network
     shape = header.shape or first_shape(body[0], columns)
     rows = tuple(_rows(body, columns, shape, header))
     return Network(
-        header.name or name or "network", *shape, header.classes, rows, header.conventions
+        header.name or name or "network",
+        *shape,
+        header.classes,
+        rows,
+        header.conventions,
+        _outputs(header, rows, body),
     )
 
 
 def _rows(body: list[Cell], columns: Columns, shape: Shape, header: Header) -> Iterator[Row]:
+    shapes = {ROW_BEFORE: shape}
     for line in body:
-        row = read_row(line, columns, shape, header)
+        row = read_row(line, columns, shapes, header)
         yield row
-        shape = output_shape(row, shape)
+        shapes.update(results(row, inputs_of(row, shapes)))
+
+
+def _outputs(header: Header, rows: tuple[Row, ...], body: list[Cell]) -> tuple[str, ...]:
+    """Check the outputs, and that somebody reads every row, with the places of the text."""
+    outputs = tuple(cell.text for cell in header.outputs)
+
+    def output_spot(item: int) -> Spot:
+        return header.outputs[item].place, header.outputs[item].shown
+
+    def row_spot(index: int) -> Spot:
+        return split(body[index])[0].place, rows[index].written
+
+    check_outputs(rows, outputs, output_spot)
+    check_all_read(rows, outputs, row_spot)
+    return outputs
 
 
 def load(path: str | Path) -> Network:

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 from mnv3gen.tables.cells import Cell, input_shape, integer, split
-from mnv3gen.tables.checks import MAX_CHANNELS, NONLINEARITIES, Spot, check_row, check_shape
+from mnv3gen.tables.channels import ticked_squeeze
+from mnv3gen.tables.checks import check_shape
 from mnv3gen.tables.header import Header, is_header
+from mnv3gen.tables.label_checks import check_labels, check_sources
 from mnv3gen.tables.network import Row
 from mnv3gen.tables.operators import Operator, check_pool_window, read_operator
-from mnv3gen.tables.scaling import ticked_squeeze
-from mnv3gen.tables.shapes import Shape
+from mnv3gen.tables.references import items, read_labels, read_sources
+from mnv3gen.tables.row_checks import NONLINEARITIES, check_row
+from mnv3gen.tables.shapes import Shape, shapes_of
+from mnv3gen.tables.source_checks import shown
+from mnv3gen.tables.values import MAX_CHANNELS, Spot, Where
 
-HEADING = ("Input", "Operator", "exp size", "#out", "SE", "NL", "s")
+HEADING = ("Input", "From", "Operator", "exp size", "#out", "SE", "NL", "s", "As")
+REQUIRED = ("Operator", "exp size", "#out", "SE", "NL", "s")
+OPTIONAL = {"Input", "From", "As"}
 TICK = "✓"
 
 Columns = tuple[str, ...] | None
-"""The headings of the cells of a row; None where no heading says whether Input is among them."""
+"""The headings of a row's cells; None without a heading, where only Input may be added."""
 
 
 def read_heading(lines: list[Cell]) -> tuple[Columns, list[Cell]]:
     """Return the columns by the heading, if the first line is one, and the lines after it."""
     cells = split(lines[0]) if lines else []
-    if not cells or cells[0].text.lower() not in ("input", "operator"):
+    given = [cell.text.lower() for cell in cells]
+    if not given or given[0] not in ("input", "from", "operator"):
         return None, lines
-    columns = HEADING if cells[0].text.lower() == "input" else HEADING[1:]
+    columns = tuple(each for each in HEADING if each not in OPTIONAL or each.lower() in given)
     for cell, column in zip(cells, columns, strict=False):
         if cell.text.lower() != column.lower():
             raise cell.error("unknown heading", column, (column,))
@@ -48,7 +56,7 @@ def _row_cells(line: Cell, columns: Columns) -> dict[str, Cell]:
     if is_header(line):
         raise line.part(0, len(line.text)).error("a header line among the rows", "it above them")
     cells = split(line)
-    names = columns or (HEADING if len(cells) == len(HEADING) else HEADING[1:])
+    names = columns or (("Input", *REQUIRED) if len(cells) > len(REQUIRED) else REQUIRED)
     if len(cells) != len(names):
         wanted = str(len(names)) if columns else "6 or 7"
         found = f"{len(cells)} cells"
@@ -57,10 +65,17 @@ def _row_cells(line: Cell, columns: Columns) -> dict[str, Cell]:
     return dict(zip(names, cells, strict=True))
 
 
-def read_row(line: Cell, columns: Columns, shape: Shape, header: Header) -> Row:
-    """Read the row of a line with an input of that shape; raises `TableError` at a wrong cell."""
+def read_row(line: Cell, columns: Columns, shapes: Mapping[str, Shape], header: Header) -> Row:
+    """Read the row of a line; raises `TableError` at a wrong cell.
+
+    ``shapes`` are those of the tensors that it may read: of `ROW_BEFORE` and the labels above.
+    """
     cells = _row_cells(line, columns)
     operator = read_operator(cells["Operator"])
+    where = _spots(cells, operator)
+    sources = read_sources(cells["From"]) if "From" in cells else ()
+    check_sources(sources, shapes, where)
+    shape, *_ = inputs = shapes_of(sources, shapes)
     per_class, out = _out(cells["#out"], header.classes)
     expansion = _optional(cells["exp size"])
     row = Row(
@@ -68,15 +83,21 @@ def read_row(line: Cell, columns: Columns, shape: Shape, header: Header) -> Row:
         kernel=operator.kernel,
         expansion=expansion,
         out=out,
-        squeeze=_squeeze(cells["SE"], expansion or out, header),
+        squeeze=_squeeze(cells["SE"], expansion or out, shape[2], header),
         nonlinearity=_nonlinearity(cells["NL"]),
         stride=integer(cells["s"], "1 or 2"),
         batch_norm=operator.batch_norm,
         per_class=per_class,
+        dilation=operator.dilation,
+        window=operator.window,
+        strides=operator.strides,
+        sources=sources,
+        labels=read_labels(cells["As"]) if "As" in cells else (),
         line=line.line,
         written=" ".join(cells["Operator"].text.split()),
     )
-    check_row(row, shape[2], header.classes, _spots(cells, operator))
+    check_row(row, inputs, header.classes, where)
+    check_labels(row, shape[2], shapes, where)
     _check_input(cells, shape)
     check_pool_window(operator, shape)
     return row
@@ -96,9 +117,9 @@ def _out(cell: Cell, classes: int) -> tuple[int, int]:
     return per_class, per_class * classes
 
 
-def _squeeze(cell: Cell, width: int, header: Header) -> int:
+def _squeeze(cell: Cell, width: int, channels: int, header: Header) -> int:
     if cell.text == TICK:
-        return ticked_squeeze(header.conventions, width)
+        return ticked_squeeze(header.conventions, width, channels)
     return 0 if cell.text == "-" else integer(cell, f"{TICK}, - or a squeeze width")
 
 
@@ -109,22 +130,31 @@ def _nonlinearity(cell: Cell) -> str:
     return "" if cell.text == "-" else cell.text
 
 
-def _spots(cells: dict[str, Cell], operator: Operator) -> Callable[[str], Spot]:
+def _spots(cells: dict[str, Cell], operator: Operator) -> Where:
     spots = {
         "operator": operator.name,
         "kernel": operator.window_cell,
+        "window": operator.window_cell,
+        "strides": operator.window_cell,
+        "dilation": operator.dilation_cell,
         "batch_norm": operator.flag_cell,
         "expansion": cells["exp size"],
         "out": cells["#out"],
         "squeeze": cells["SE"],
         "nonlinearity": cells["NL"],
         "stride": cells["s"],
+        "sources": cells.get("From", operator.name),
+        "labels": cells.get("As", operator.name),
     }
-    return lambda field: (spots[field].place, spots[field].shown)
+
+    def where(field: str, item: int | None = None) -> Spot:
+        cell = spots[field] if item is None else items(spots[field])[item]
+        return cell.place, cell.shown
+
+    return where
 
 
 def _check_input(cells: dict[str, Cell], shape: Shape) -> None:
     if "Input" in cells and input_shape(cells["Input"]) != shape:
-        height, width, channels = shape
-        expected = f"{height}x{width}x{channels}, by the rows above"
+        expected = f"{shown(shape)}, by the rows above"
         raise cells["Input"].error("an input that does not follow", expected)

@@ -14,7 +14,6 @@ from mnv3gen.tables.parse import load, parse
 from mnv3gen.tables.scaling import scaled
 from mnv3gen.tables.zoo import names, resolve
 
-DATA = Path(__file__).parent / "data"
 TABLE_2 = Path(__file__).parents[1] / "tables" / "data" / "table2.tsv"
 LARGE, SMALL = resolve("mobilenet_v3_large"), resolve("mobilenet_v3_small")
 
@@ -47,7 +46,7 @@ def test_large_is_torchvisions() -> None:
 
 
 def test_small_with_the_last_layers_of_torchvision_and_of_the_paper() -> None:
-    assert total(last_features(SMALL, 1024)).params == 2_542_856
+    assert total(resolve("mobilenet_v3_small", variants=["released"])).params == 2_542_856
     # Each further feature has 576 weights and a bias, and 1000 weights in the classifier.
     assert total(SMALL).params == 2_542_856 + 256 * (576 + 1 + 1000)
 
@@ -55,14 +54,60 @@ def test_small_with_the_last_layers_of_torchvision_and_of_the_paper() -> None:
 @pytest.mark.parametrize(
     ("name", "params"),
     [
+        ("mobilenet_v1", 4_231_976),  # pytorchcv
         ("mobilenet_v2", 3_504_872),  # torchvision
         ("mnasnet_a1", 3_887_038),  # pytorchcv, as the others
         ("mnasnet_small", 2_030_264),
-        ("proxyless_mobile", 4_080_512),
+        ("proxylessnas_mobile", 4_080_512),
     ],
 )
 def test_published_parameters_of_other_networks(name: str, params: int) -> None:
-    assert total(load(DATA / f"{name}.bneck")).params == params
+    assert total(resolve(name)).params == params
+
+
+# The README of slim's MobileNetV2: millions of multiply-adds, cut, and of parameters without BN.
+@pytest.mark.parametrize(
+    ("width", "madds", "params"),
+    [
+        ("1.4", 582, 6.06),
+        ("1.3", 509, 5.34),
+        ("1.0", 300, 3.47),
+        ("0.75", 209, 2.61),
+        ("0.5", 97, 1.95),
+        ("0.35", 59, 1.66),
+    ],
+)
+def test_readme_of_v2(width: str, madds: int, params: float) -> None:
+    found = total(resolve("mobilenet_v2", width))
+    assert found.madds // 10**6 == madds
+    # Most parameters are cut as well, but 2.6098M is 2.61.
+    assert abs(found.params_without_bn / 1e6 - params) < 0.01
+
+
+# The README of tensorflow/tpu's mnasnet: millions of parameters.
+@pytest.mark.parametrize(
+    ("width", "params"),
+    [("1.4", 6.1), ("1.0", 3.9), ("0.75", 2.9), ("0.5", 2.1), ("0.35", 1.7)],
+)
+def test_readme_of_mnasnet(width: str, params: float) -> None:
+    assert round(total(resolve("mnasnet_a1", width)).params / 1e6, 1) == params
+
+
+# Table 6 of arXiv:1704.04861: millions of multiply-adds and parameters.
+@pytest.mark.parametrize(
+    ("width", "madds", "params"),
+    [("1.0", 569, 4.2), ("0.75", 325, 2.6), ("0.5", 149, 1.3), ("0.25", 41, 0.5)],
+)
+def test_widths_of_v1(width: str, madds: int, params: float) -> None:
+    found = total(resolve("mobilenet_v1", width))
+    assert (round(found.madds / 1e6), round(found.params / 1e6, 1)) == (madds, params)
+
+
+def test_minimalistic_against_the_readme_of_slim() -> None:
+    large = total(resolve("mobilenet_v3_large_minimalistic"))
+    assert (round(large.madds / 1e6), round(large.params / 1e6, 1)) == (209, 3.9)
+    small = total(resolve("mobilenet_v3_small_minimalistic"))
+    assert round(small.params / 1e6, 1) == 2.0
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v3_large", "mobilenet_v3_small"])
@@ -112,19 +157,12 @@ def test_table_2_as_printed_has_a_squeeze_more() -> None:
 
 
 def test_the_stem_of_32_filters() -> None:
-    stem, first = LARGE.rows[:2]
-    wide = edited(LARGE, 0, replace(stem, out=32), replace(first, expansion=32))
+    wide = resolve("mobilenet_v3_large", variants=["stem32"])
     assert total(wide).madds - total(LARGE).madds == 10_436_608
 
 
 def test_the_original_last_stage_of_figure_5() -> None:
-    original = (
-        Row("bneck", 3, 960, 320, 0, "HS", 1),
-        Row("conv2d", 1, 0, 1280, 0, "HS", 1),
-        Row("pool", 0, 0, 0, 0, "", 1),
-        Row("conv2d", 1, 0, 1000, 0, "", 1, batch_norm=False, per_class=1),
-    )
-    before = total(replace(LARGE, rows=LARGE.rows[:16] + original))
+    before = total(resolve("mobilenet_v3_large", variants=["original-last-stage"]))
     assert before.madds - total(LARGE).madds == 34_317_760
     assert total(LARGE).params - before.params == 499_520
 

@@ -15,7 +15,18 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from mnv3gen.graph.graph import Add, Conv2d, Gate, GlobalPool, Graph, Node, parameter_shapes
+from mnv3gen.graph.graph import (
+    Add,
+    AveragePool,
+    Concat,
+    Conv2d,
+    Gate,
+    GlobalPool,
+    Graph,
+    Node,
+    Resize,
+    parameter_shapes,
+)
 
 OPSET = 17
 IR_VERSION = 8
@@ -74,6 +85,17 @@ def _nodes(node: Node, inputs: list[str], output: str, bn_eps: float) -> list[An
             return [helper.make_node("Mul", inputs, [output])]
         case Add():
             return [helper.make_node("Add", inputs, [output])]
+        case Concat():
+            return [helper.make_node("Concat", inputs, [output], axis=1)]
+        case AveragePool():
+            window, strides = list(node.window), list(node.strides)
+            return [
+                helper.make_node(
+                    "AveragePool", inputs, [output], kernel_shape=window, strides=strides
+                )
+            ]
+        case Resize():
+            return _resize(node, inputs[0], output)
     raise NotImplementedError(type(node).__name__)
 
 
@@ -99,6 +121,21 @@ def _convolution(conv: Conv2d, data: str, output: str, bn_eps: float) -> list[An
     return [*nodes, _activation(conv, normal, output)]
 
 
+def _resize(resize: Resize, data: str, output: str) -> list[Any]:
+    height, width, channels = resize.shape
+    sizes = numpy_helper.from_array(np.array([1, channels, height, width]), f"{output}.sizes")
+    return [
+        helper.make_node("Constant", [], [f"{output}.sizes"], value=sizes),
+        helper.make_node(
+            "Resize",
+            [data, "", "", f"{output}.sizes"],
+            [output],
+            mode="linear",
+            coordinate_transformation_mode=resize.coordinates,
+        ),
+    ]
+
+
 def _activation(conv: Conv2d, data: str, output: str) -> Any:
     match conv.activation:
         case "none":
@@ -111,6 +148,8 @@ def _activation(conv: Conv2d, data: str, output: str) -> Any:
             return helper.make_node("HardSwish", [data], [output])
         case "hard_sigmoid":
             return helper.make_node("HardSigmoid", [data], [output], alpha=1 / 6, beta=0.5)
+        case "sigmoid":
+            return helper.make_node("Sigmoid", [data], [output])
 
 
 def _value(graph: Graph, tensor: str) -> Any:

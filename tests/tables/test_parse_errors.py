@@ -33,11 +33,29 @@ CASES = [
     ("classes: 10", "padding: some", 3, 10, "unknown padding", "some", "same, symm", ("same",)),
     ("classes: 10", "bn_eps: 1e999", 3, 9, "bn_eps out of range", "1e999", "0 and 1", ()),
     ("classes: 10", "bn_eps: nan", 3, 9, "bn_eps out of range", "nan", "0.001", ()),
-    ("classes: 10", "squeeze: input/4", 3, 10, "unknown squeeze", "input/4", "expansion/4", ()),
+    (
+        "classes: 10",
+        "squeeze: none",
+        3,
+        10,
+        "unknown squeeze",
+        "none",
+        "expansion/4, input/4, ",
+        (),
+    ),
     ("#out  SE", "#in  SE", 5, 1, "incomplete heading", "Input  Operator", "#out", ()),
     ("#out", "out", 5, 28, "unknown heading", "out", "#out", ("#out",)),
     ("bneck,", "bnek,", 7, 11, "unknown operator", "bnek", "conv2d, bneck", ("bneck",)),
-    ("conv2d, 3", "Conv2D, 3", 6, 10, "unknown operator", "Conv2D", "conv2d, ", ("conv2d",)),
+    (
+        "conv2d, 3",
+        "Conv2D, 3",
+        6,
+        10,
+        "unknown operator",
+        "Conv2D",
+        "conv2d, ",
+        ("conv2d", "concat"),
+    ),
     ("bneck, 3x3", "bneck", 7, 11, "without its kernel", "bneck", "bneck, 3x3", ()),
     ("bneck, 3x3", "bneck, 4x4", 7, 18, "impossible kernel", "4x4", "3x3, 5x5, 7x7", ()),
     ("bneck, 3x3", "bneck, 1x1", 7, 18, "impossible kernel", "1x1", "3x3, 5x5, 7x7", ()),
@@ -60,8 +78,8 @@ CASES = [
     ("  k  ", "  100001k  ", 9, 29, "out of range", "100001k", "1 to 1000000", ()),
     ("✓", "yes", 7, 31, "not a number", "yes", "✓, - or a squeeze width", ()),
     ("✓", "65537", 7, 31, "squeeze out of range", "65537", "up to 65536", ()),
-    ("  HS  2", "  hs  2", 6, 33, "unknown nonlinearity", "hs", "RE, R6, HS, -", ("HS",)),
-    ("RE  2", "RELU  2", 7, 34, "unknown nonlinearity", "RELU", "RE, R6, HS, -", ("RE",)),
+    ("  HS  2", "  hs  2", 6, 33, "unknown nonlinearity", "hs", "RE, R6, HS, SG, -", ("HS", "SG")),
+    ("RE  2", "RELU  2", 7, 34, "unknown nonlinearity", "RELU", "RE, R6, HS, SG, -", ("RE",)),
     ("RE  2", "RE  3", 7, 38, "impossible stride", "3", "1 or 2", ()),
     ("RE  2", "RE  0", 7, 38, "not a number", "0", "1 or 2", ()),
     ("RE  2", "RE", 7, 1, "wrong number of cells", "6 cells", "7 cells", ()),
@@ -123,7 +141,7 @@ def test_text_of_an_error() -> None:
     assert str(caught.value) == (
         "net.bneck:7:11: unknown operator\n"
         "  found:    bnek\n"
-        "  expected: conv2d, bneck, pool\n"
+        "  expected: conv2d, bneck, dw, pool, add, concat, gate, resize\n"
         "  nearest:  bneck"
     )
 

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mnv3gen.errors import InputError, TableError
+from mnv3gen.tables.channels import make_divisible
 from mnv3gen.tables.network import Conventions, Network, Row
-from mnv3gen.tables.parse import load
-from mnv3gen.tables.scaling import make_divisible, read_width, resized, scaled, with_classes
+from mnv3gen.tables.parse import load, parse
+from mnv3gen.tables.scaling import read_width, resized, scaled, with_classes
 from mnv3gen.tables.zoo import get, resolve
 
 DATA = Path(__file__).parent / "data"
@@ -158,3 +159,77 @@ def test_resized_and_with_classes() -> None:
         resized(network, 0, 8)
     with pytest.raises(TableError, match=r"classes out of range\n  found:    0"):
         with_classes(network, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "last"),
+    [
+        ("mobilenet_v2", "0.5", 1280),
+        ("mobilenet_v2", "1.4", 1792),
+        ("mnasnet_a1", "0.5", 1280),
+        ("mnasnet_a1", "1.4", 1280),
+        ("mobilenet_v1", "0.5", 512),
+        ("mobilenet_v3_large", "0.5", 480),
+    ],
+)
+def test_the_last_convolution_before_the_pool(name: str, width: str, last: int) -> None:
+    rows = resolve(name, width).rows
+    pool = next(at for at, row in enumerate(rows) if row.operator == "pool")
+    assert rows[pool - 1].out == last
+
+
+def test_v1_cuts_widths_and_keeps_8() -> None:
+    rows = (Row("conv2d", 3, 0, 33, 0, "R6", 2), Row("bneck", 3, 66, 15, 0, "R6", 1))
+    network = Network("net", 32, 32, 3, 10, rows, Conventions(width_rule="v1"))
+    # 16.5: 16; 16 * 66 / 33 = 32; 7.5: 8.
+    assert widths(scaled(network, "0.5")) == [(0, 16, 0), (32, 8, 0)]
+
+
+def test_a_squeeze_relative_to_the_input_follows_it() -> None:
+    scaled_rows = resolve("mnasnet_a1", "0.35").rows
+    # Inputs 24, 40, 40, 80, 112, 112, 160, 160 by 0.35, of which a quarter.
+    assert [row.squeeze for row in scaled_rows if row.squeeze] == [2, 4, 4, 8, 10, 10, 14, 14]
+
+
+DETECTOR = """
+input: 32x32x3
+outputs: boxes, scores, more
+width_rule: v2
+From  Operator         exp size  #out  SE  NL  s  As
+-     conv2d, 3x3             -    32   -  R6  2  -
+-     conv2d, 1x1             -  1280   -  R6  1  C5
+-     conv2d 1x1, NBN         -    24   -   -  1  boxes
+C5    conv2d 1x1, NBN         -    6k   -   -  1  scores
+C5    conv2d, 1x1             -   256   -  R6  1  -
+-     dw, 3x3                 -     -   -  R6  2  -
+-     conv2d, 1x1             -   512   -  R6  1  more
+"""
+
+
+@pytest.mark.parametrize(
+    ("width", "outs"),
+    [
+        # C5 is scaled as the trunk: 448 and 640; the further layers are cut: 89.6 and 179.2.
+        ("0.35", [16, 448, 24, 6000, 89, 0, 179]),
+        ("0.5", [16, 640, 24, 6000, 128, 0, 256]),
+    ],
+)
+def test_a_detector_s_further_layers(width: str, outs: list[int]) -> None:
+    assert [row.out for row in scaled(parse(DETECTOR), width).rows] == outs
+
+
+def test_a_segmentation_head_keeps_its_filters() -> None:
+    network = parse("""
+        input: 32x32x3
+        width_rule: v2
+        From         Operator         exp size  #out  SE  NL  s  As
+        -            conv2d, 3x3             -    32   -  R6  2  -
+        -            bneck, 3x3             64   320   -  R6  1  C5
+        -            conv2d, 1x1             -   128   -  RE  1  features
+        C5           pool                    -     -   -   -  1  -
+        -            conv2d 1x1, NBN         -   128   -  SG  1  -
+        -, features  resize                  -     -   -   -  1  -
+        features, -  gate                    -     -   -   -  1  -
+        -            conv2d 1x1, NBN         -     k   -   -  1  -
+    """)
+    assert [row.out for row in scaled(network, "0.5").rows if row.out] == [16, 160, 128, 128, 1000]

@@ -1,19 +1,16 @@
-"""The shipped tables, how commands find a network, variants, and the paper's figures."""
+"""The shipped tables, how commands find a network, and variants."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mnv3gen.errors import InputError, TableError
 from mnv3gen.tables.network import Conventions
 from mnv3gen.tables.parse import load
-from mnv3gen.tables.published import Published, published, published_for
 from mnv3gen.tables.variants import apply_variant
 from mnv3gen.tables.zoo import get, names, resolve
 
@@ -91,30 +88,6 @@ def test_unknown_variant() -> None:
     with pytest.raises(TableError) as caught:
         apply_variant(get("mobilenet_v3_small"), "torchvison")
     assert caught.value.nearest == ("torchvision",)
-
-
-# Table 3 of the paper: top-1, MAdds and parameters in millions, P-1, P-2 and P-3 in ms.
-TABLE_3: list[tuple[str, str, tuple[Any, ...]]] = [
-    ("mobilenet_v3_large", "1.0", (75.2, 219, 5.4, (51, 61, 44))),
-    ("mobilenet_v3_large", "0.75", (73.3, 155, 4.0, (39, 46, 40))),
-    ("mobilenet_v3_small", "1.0", (67.4, 66, 2.9, (15.8, 19.4, 14.4))),
-    ("mobilenet_v3_small", "0.75", (65.4, 44, 2.4, (12.8, 15.6, 11.7))),
-]
-
-
-@pytest.mark.parametrize(("name", "width", "figures"), TABLE_3)
-def test_published_figures(name: str, width: str, figures: tuple[Any, ...]) -> None:
-    expected = Published(name, Fraction(width), 224, *figures)
-    assert published(name, width, 224) == expected
-    assert published_for(resolve(name, width)) == expected
-
-
-def test_nothing_is_published_for_other_networks() -> None:
-    assert published("mobilenet_v3_large", "0.5") is None
-    assert published("mobilenet_v3_large", "1.0", 192) is None
-    assert published_for(resolve("mobilenet_v3_large", resolution=192)) is None
-    assert published_for(resolve("mobilenet_v3_large", classes=10)) is None
-    assert published_for(resolve("mobilenet_v3_large", variants=["torchvision"])) is None
 
 
 def test_tables_import_no_other_stage() -> None:

@@ -1,0 +1,1 @@
+"""Reports that set our numbers beside others'."""

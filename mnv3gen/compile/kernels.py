@@ -19,12 +19,15 @@ from mnv3gen.compile.passes.schedule_kernels import schedule_kernels
 from mnv3gen.compile.program import Program, read_program
 from mnv3gen.graph.graph import Graph
 from mnv3gen.lower.relax import to_relax
+from mnv3gen.lower.resize import legalize_resize
 from mnv3gen.targets import Target
 
 if TYPE_CHECKING:
     import tvm
 
 Observer = Callable[[str], None]
+
+LEGALIZATIONS = {"relax.image.resize2d": legalize_resize}  # in place of TVM's own
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def compile_kernels(
         module = phases.run("fuse-kernels", fuse_kernels(), module)
         module = phases.run("name-kernels", name_kernels(), module)
         kernels = {name: read_kernel(module[name]) for name in _kernel_names(module)}
-        module = phases.run("legalize", LegalizeOps(), module)
+        module = phases.run("legalize", LegalizeOps(LEGALIZATIONS), module)
         module = phases.run("fuse-tir", FuseTIR(), module)
         calls, module = _split(module)
         module = phases.run("schedule", schedule_kernels(kernels, target.core), module)

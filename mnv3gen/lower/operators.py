@@ -12,6 +12,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from mnv3gen.lower.exponential import exponential
+
 HSWISH = "relax.mnv3gen.hswish"
 HARD_SIGMOID = "relax.mnv3gen.hard_sigmoid"
 SIGMOID = "relax.mnv3gen.sigmoid"
@@ -75,11 +77,12 @@ def _hard_sigmoid(data: Any) -> Any:
 
 
 def _sigmoid(data: Any) -> Any:
-    from tvm import te, tirx, topi
+    from tvm import te, tirx
 
-    power = topi.fast_exp(topi.negative(data))
     one = tirx.const(1.0, data.dtype)
-    return te.compute(data.shape, lambda *index: one / (one + power(*index)), name="sigmoid")
+    return te.compute(
+        data.shape, lambda *index: one / (one + exponential(-data(*index))), name="sigmoid"
+    )
 
 
 FORMS = {HSWISH: _hswish, HARD_SIGMOID: _hard_sigmoid, SIGMOID: _sigmoid}

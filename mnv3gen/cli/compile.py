@@ -14,7 +14,8 @@ from mnv3gen.tables.network import Network
 from mnv3gen.targets import DEFAULT
 
 if TYPE_CHECKING:
-    from mnv3gen.compile.pipeline import Request, Result
+    from mnv3gen.compile.pipeline import Result
+    from mnv3gen.compile.request import Request
 
 EPILOG = """\b
 Examples:
@@ -99,14 +100,17 @@ def _request(
     labels: Path | None,
     verify: bool,
 ) -> Request:
-    from mnv3gen.compile.pipeline import Request
+    from mnv3gen.compile.request import Request
     from mnv3gen.graph.expand import expand
     from mnv3gen.graph.seeded import seeded_weights
-    from mnv3gen.graph.weights import load_weights
+    from mnv3gen.graph.weights import check_metadata, load_weights
     from mnv3gen.images import load_labels
     from mnv3gen.targets import load
 
     chosen, graph = load(target), expand(network)
+    if weights is not None:
+        for warning in check_metadata(weights, network.conventions):
+            click.echo(f"mnv3gen: warning: {warning}", err=True)
     return Request(
         network=network,
         target=chosen,

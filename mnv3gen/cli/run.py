@@ -59,6 +59,8 @@ def command(
 
     if output is not None and output.suffix != ".npz":
         raise InputError("outputs are written as .npz", place="--output", found=output)
+    if output is not None and not output.parent.is_dir():
+        raise InputError("no such folder", place="--output", found=output.parent)
     opened = read_bundle(bundle)
     manifest = opened.manifest
     classes = (

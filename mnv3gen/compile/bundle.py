@@ -90,6 +90,13 @@ def read_bundle(folder: Path) -> Bundle:
             found=manifest.format,
             expected=f"{manifests.FORMAT}; compile again with this mnv3gen",
         )
+    if manifest.sha256 != manifests.content_hash(manifest):
+        raise BundleError(
+            "changed after compilation",
+            place=f"{path}: sha256",
+            found=f"{manifest.sha256[:16]}...",
+            expected=f"{manifests.content_hash(manifest)[:16]}..., the hash of what it says",
+        )
     for name, expected in manifest.files.items():
         _check_file(folder, name, expected)
     return Bundle(folder, manifest)

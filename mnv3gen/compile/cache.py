@@ -43,17 +43,23 @@ def key_of(parts: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def find(key: str) -> Bundle | None:
-    """The cached bundle, every file checked; a damaged one is removed."""
-    folder = cache_folder() / key
-    if not folder.is_dir():
+def restore(key: str, folder: Path) -> Bundle | None:
+    """Copy a cached bundle into an empty folder and check the copy; None if there is no whole one.
+
+    A damaged entry is removed, and nothing of it is left in `folder`.
+    """
+    entry = cache_folder() / key
+    if not entry.is_dir():
         return None
     try:
+        copy_bundle(entry, folder)
         bundle = read_bundle(folder)
-    except BundleError:
-        shutil.rmtree(folder, ignore_errors=True)
+        os.utime(entry)
+    except (BundleError, FileNotFoundError):  # damaged, or just removed by another process
+        shutil.rmtree(entry, ignore_errors=True)
+        for file in folder.iterdir():
+            file.unlink()
         return None
-    os.utime(folder)
     return bundle
 
 
@@ -63,10 +69,10 @@ def store(key: str, bundle: Bundle) -> None:
     Raises CacheError.
     """
     try:
-        # What is there is the same bundle, stored by another process since `find`.
+        # What is there is the same bundle, stored by another process since `restore`.
         if not (cache_folder() / key).is_dir():
             with replacing(cache_folder() / key) as folder:
-                copy_bundle(bundle, folder)
+                copy_bundle(bundle.folder, folder)
         _prune(keep=key)
     except (OSError, Mnv3genError) as error:
         raise CacheError(str(error)) from error
@@ -76,9 +82,9 @@ class CacheError(Exception):
     """The cache could not be written; the bundle itself is whole."""
 
 
-def copy_bundle(bundle: Bundle, folder: Path) -> None:
+def copy_bundle(source: Path, folder: Path) -> None:
     """Copy a bundle's files into an existing folder."""
-    for file in bundle.folder.iterdir():
+    for file in source.iterdir():
         shutil.copy2(file, folder)
 
 

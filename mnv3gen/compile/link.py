@@ -22,10 +22,10 @@ def link_library(name: str, target: Target, folder: Path) -> tuple[Path, Path]:
 
     The shared library has no undefined symbol: it loads on glibc, musl and Android's libc alike.
     """
-    objects = [
-        "kernels.o",
-        *(_compile(source, target, folder) for source in (f"{name}.c", "weights.c")),
-    ]
+    objects = ["kernels.o"]
+    objects += [_compile(source, target, folder) for source in (f"{name}.c", "weights.c")]
+    # Not in the static library, whose user has these functions from a libc.
+    memory = _compile("memory.c", target, folder, "-fno-builtin")
     shared, static = folder / f"lib{name}.so", folder / f"lib{name}.a"
     exports = "".join(f"{name}_{function};" for function in EXPORTED)
     (folder / "exports.map").write_text(f"{{ global: {exports} local: *; }};\n", encoding="utf-8")
@@ -33,7 +33,7 @@ def link_library(name: str, target: Target, folder: Path) -> tuple[Path, Path]:
         ["ld.lld", "-shared", "-o", shared.name, "-soname", shared.name],
         ["--version-script=exports.map", "--no-undefined", "--gc-sections", "--hash-style=both"],
         ["-z", f"max-page-size={target.link.page_size}", "-z", "noexecstack", "-z", "relro"],
-        ["-z", "now", "--build-id=none", *objects],
+        ["-z", "now", "--build-id=none", *objects, memory],
         folder=folder,
     )
     _zig(["ar", "rcsD", static.name, *objects], folder=folder)
@@ -50,13 +50,13 @@ def link_benchmark(name: str, target: Target, folder: Path) -> Path:
     return folder / "benchmark"
 
 
-def _compile(source: str, target: Target, folder: Path) -> str:
+def _compile(source: str, target: Target, folder: Path, *options: str) -> str:
     compiled = f"{Path(source).stem}.o"
     _zig(
         ["cc", "-target", target.link.zig_target, "-std=c11", "-O2", "-fPIC", "-ffreestanding"],
         ["-fvisibility=hidden", "-fno-stack-protector", "-fno-unwind-tables"],
         # Zig's default is -g, and debug information names the folder.
-        ["-fno-asynchronous-unwind-tables", "-g0", "-c", source, "-o", compiled],
+        ["-fno-asynchronous-unwind-tables", "-g0", *options, "-c", source, "-o", compiled],
         folder=folder,
     )
     return compiled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -86,7 +87,10 @@ class Verification(Record, frozen=True):
 
 
 class Manifest(Record, frozen=True):
-    """The whole of `manifest.json`; `target` is read by `mnv3gen.targets.from_manifest`."""
+    """The whole of `manifest.json`; `target` is read by `mnv3gen.targets.from_manifest`.
+
+    `sha256` is that of the rest, so that a changed size or offset is never believed.
+    """
 
     format: int
     name: str
@@ -104,13 +108,24 @@ class Manifest(Record, frozen=True):
     expected: Expected
     verification: Verification | None
     files: dict[str, File]
+    sha256: str = ""
 
 
 def encode(manifest: Manifest) -> bytes:
-    """JSON as a person would want to read it."""
-    return msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+    """JSON as a person would want to read it, with the hash of its content as its last field."""
+    sealed = msgspec.structs.replace(manifest, sha256=content_hash(manifest))
+    return msgspec.json.format(msgspec.json.encode(sealed), indent=1) + b"\n"
 
 
 def decode(text: bytes) -> Manifest:
-    """Raises msgspec.DecodeError or msgspec.ValidationError, which name the field."""
+    """Raises msgspec.DecodeError or msgspec.ValidationError, which name the field.
+
+    Whether `sha256` is the content's is for the reader to check.
+    """
     return msgspec.json.decode(text, type=Manifest)
+
+
+def content_hash(manifest: Manifest) -> str:
+    """SHA-256 of everything but the field `sha256` itself."""
+    bare = msgspec.structs.replace(manifest, sha256="")
+    return hashlib.sha256(msgspec.json.encode(bare)).hexdigest()

@@ -32,8 +32,17 @@ class Schedule:
     """A loaded schedule file."""
 
     name: str
+    path: Path
     version: int
     apply: Apply
+
+    def scheduled(self, kernel: Kernel, function: tirx.PrimFunc, core: Core) -> tirx.PrimFunc:
+        """Apply the schedule; Mnv3genError names its file and the kernel if it fails."""
+        try:
+            return self.apply(kernel, function, core)
+        except Exception as error:  # whatever a user's file may do
+            problem = f"{self.path}: cannot schedule {kernel.name}: {_told(error)}"
+            raise Mnv3genError(problem) from error
 
 
 def schedule_for(kernel: Kernel) -> Schedule:
@@ -55,8 +64,14 @@ def _load(path: Path) -> Schedule:
     specification = importlib.util.spec_from_file_location(f"mnv3gen_schedules.{path.stem}", path)
     assert specification is not None and specification.loader is not None
     module: Any = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
     try:
-        return Schedule(path.stem, int(module.VERSION), module.apply)
-    except AttributeError as error:
-        raise Mnv3genError(f"{path}: not a schedule: {error}") from error
+        specification.loader.exec_module(module)
+        return Schedule(path.stem, path, int(module.VERSION), module.apply)
+    except Exception as error:  # whatever a user's file may do
+        raise Mnv3genError(f"{path}: not a schedule: {_told(error)}") from error
+
+
+def _told(error: Exception) -> str:
+    """The first lines of an error; TVM's own can be pages long."""
+    lines = str(error).strip().splitlines()[:8]
+    return f"{type(error).__name__}: " + "\n  ".join(lines)

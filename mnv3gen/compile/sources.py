@@ -45,6 +45,7 @@ def write_sources(
         f"{name}.h": _fill("library.h", values),
         f"{name}.c": _fill("library.c", values),
         "weights.c": _fill("weights.c", values),
+        "memory.c": _fill("memory.c", values),
     }
 
 

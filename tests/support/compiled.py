@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mnv3gen.compile.bundle import Bundle, read_bundle
-from mnv3gen.compile.pipeline import Request, compile_network
+from mnv3gen.compile.pipeline import compile_network
+from mnv3gen.compile.request import Request
 from mnv3gen.execute import host
 from mnv3gen.graph.expand import expand
 from mnv3gen.graph.graph import Graph

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from mnv3gen.compile.kernel import Kernel
 from mnv3gen.compile.schedules import schedule_for
@@ -12,17 +13,21 @@ if TYPE_CHECKING:
     import tvm
 
 
-def schedule_kernels(kernels: dict[str, Kernel], core: Core) -> Any:
-    """A module pass over the PrimFuncs named in `kernels`."""
-    from tvm.ir.transform import module_pass
+def schedule_kernels(
+    kernels: dict[str, Kernel], core: Core
+) -> Callable[[tvm.IRModule], tvm.IRModule]:
+    """A function over a module of the PrimFuncs named in `kernels`.
 
-    @module_pass(opt_level=0, name="ScheduleKernels")
-    def transform(module: tvm.IRModule, _context: Any) -> tvm.IRModule:
+    It is no TVM pass, since an error that crosses TVM's own code loses its class.
+    """
+
+    def transform(module: tvm.IRModule) -> tvm.IRModule:
+        import tvm
+
+        scheduled = {}
         for variable, function in module.functions.items():
-            kernel = kernels.get(variable.name_hint)
-            if kernel is not None:
-                scheduled = schedule_for(kernel).apply(kernel, function, core)
-                module.update_func(variable, scheduled)
-        return module
+            kernel = kernels[variable.name_hint]
+            scheduled[variable] = schedule_for(kernel).scheduled(kernel, function, core)
+        return tvm.IRModule(scheduled)
 
     return transform

@@ -1,0 +1,115 @@
+"""What was built, and the manifest that records it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mnv3gen import __version__
+from mnv3gen.compile import cache
+from mnv3gen.compile import manifest as manifests
+from mnv3gen.compile.bundle import describe_files
+from mnv3gen.compile.kernels import Kernels
+from mnv3gen.compile.memory import MemoryPlan
+from mnv3gen.compile.program import Program
+from mnv3gen.compile.request import Request
+from mnv3gen.compile.schedules import schedule_for
+from mnv3gen.compile.sources import expected_stride, output_buffer
+from mnv3gen.compile.verify import TOLERANCE
+from mnv3gen.graph.graph import Graph
+from mnv3gen.images import named
+from mnv3gen.tables.format import format_network
+
+SEED = 0  # of the input that a bundle is checked with
+
+
+@dataclass(frozen=True)
+class Built:
+    """`expected` has the reference executor's outputs (h, w, c) for the seeded input, in order."""
+
+    graph: Graph
+    kernels: Kernels
+    plan: MemoryPlan
+    expected: list[npt.NDArray[np.float32]]
+
+    @property
+    def program(self) -> Program:
+        """The kernel calls in order."""
+        return self.kernels.program
+
+
+def record(
+    request: Request, built: Built, verification: manifests.Verification | None, folder: Path
+) -> manifests.Manifest:
+    """The manifest of a bundle whose other files lie in `folder`."""
+    program, plan = built.program, built.plan
+    return manifests.Manifest(
+        format=manifests.FORMAT,
+        name=request.network.name,
+        version=__version__,
+        identity=request.identity,
+        tools=cache.tool_versions(),
+        network=format_network(request.network),
+        target=request.target.to_manifest(),
+        weights=manifests.Weights(source=request.weights_source, sha256=request.weights_hash),
+        input=manifests.Input(
+            shape=program.input_shape,
+            dtype="float32",
+            preprocess=named(request.network.conventions.preprocess),
+        ),
+        outputs=tuple(_outputs(request, built)),
+        labels=request.labels,
+        memory=manifests.Memory(
+            arena_bytes=plan.arena_bytes,
+            peak_alive_bytes=plan.peak_alive_bytes,
+            weights_bytes=len(program.weights),
+            offsets=plan.offsets,
+        ),
+        kernels=tuple(_kernels(built.kernels)),
+        expected=_expected(output_buffer(program.outputs, built.expected)),
+        verification=verification,
+        files=describe_files(folder),
+    )
+
+
+def _outputs(request: Request, built: Built) -> Iterator[manifests.Output]:
+    """Named by the table's labels, or else by the operators that make them."""
+    names = request.network.outputs or built.graph.outputs
+    for name, output in zip(names, built.program.outputs, strict=True):
+        yield manifests.Output(
+            name=name, shape=_published(output.shape), dtype="float32", offset=output.offset
+        )
+
+
+def _published(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """(1, channels) for what has one position, as classifiers are known; else NHWC."""
+    return (shape[0], shape[-1]) if shape[1:-1] == (1, 1) else shape
+
+
+def _kernels(kernels: Kernels) -> Iterator[manifests.KernelRecord]:
+    calls = Counter(step.kernel for step in kernels.program.steps)
+    for name, kernel in kernels.kernels.items():
+        schedule = schedule_for(kernel)
+        yield manifests.KernelRecord(
+            name=name,
+            calls=calls[name],
+            schedule=schedule.name,
+            schedule_version=schedule.version,
+            provenance="rule",
+        )
+
+
+def _expected(buffer: npt.NDArray[np.float32]) -> manifests.Expected:
+    stride = expected_stride(buffer.size)
+    return manifests.Expected(
+        seed=SEED,
+        stride=stride,
+        values=tuple(buffer[::stride].tolist()),
+        largest=float(np.abs(buffer).max()),
+        tolerance=TOLERANCE,
+    )

@@ -1,0 +1,58 @@
+"""`Request`: what is to be compiled, and the names that follow from it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mnv3gen.compile import cache
+from mnv3gen.tables.format import format_network
+from mnv3gen.tables.network import Network
+from mnv3gen.targets import Target
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be compiled; `weights_source` says in the manifest where the weights are from."""
+
+    network: Network
+    target: Target
+    weights: Mapping[str, npt.NDArray[np.float32]]
+    weights_source: str
+    labels: tuple[str, ...] = ()
+    verify: bool = True
+
+    @property
+    def weights_hash(self) -> str:
+        """SHA-256 over names, shapes and values."""
+        digest = hashlib.sha256()
+        for name, value in sorted(self.weights.items()):
+            digest.update(f"{name} {value.shape} {value.dtype}\n".encode())
+            digest.update(np.ascontiguousarray(value).data)
+        return digest.hexdigest()
+
+    @property
+    def identity(self) -> str:
+        """A short name of table and weights for the library's version string."""
+        parts = format_network(self.network) + self.weights_hash
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+    @property
+    def key(self) -> str:
+        """The key in the bundle cache."""
+        target = self.target.to_manifest()
+        target["core"] = {k: v for k, v in target["core"].items() if k != "clock_mhz"}  # it drifts
+        return cache.key_of(
+            [
+                format_network(self.network),
+                repr(sorted(target.items())),
+                self.weights_hash,
+                self.weights_source,
+                repr(self.labels),
+                str(self.verify),
+            ]
+        )

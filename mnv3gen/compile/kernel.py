@@ -12,7 +12,9 @@ from typing import Any, Literal, TypeAlias
 
 from mnv3gen.lower import operators
 
-Kind: TypeAlias = Literal["conv", "dwconv", "pool", "average", "gate", "add", "concat", "resize"]
+Kind: TypeAlias = Literal[
+    "conv", "dwconv", "pool", "average", "gate", "add", "clip", "concat", "resize"
+]
 
 EPILOGUE_NAMES = {
     "relax.nn.relu": "relu",
@@ -96,7 +98,11 @@ def _further_inputs(_call: Any, inputs: list[tuple[int, ...]]) -> str:
 
 def _gate_shape(_call: Any, inputs: list[tuple[int, ...]]) -> str:
     """Nothing for squeeze-and-excite's one value a channel."""
-    return "" if inputs[1][:-1] == (1, 1) else _by(inputs[1])
+    return "" if inputs[1][:-1] == (1, 1) else _scalar(_call, inputs) or _by(inputs[1])
+
+
+def _scalar(_call: Any, inputs: list[tuple[int, ...]]) -> str:
+    return "scalar" if inputs[1] == () else ""
 
 
 def _nothing(_call: Any, _inputs: list[tuple[int, ...]]) -> str:
@@ -107,7 +113,8 @@ OTHER_KINDS: dict[str, tuple[Kind, Callable[[Any, list[tuple[int, ...]]], str]]]
     "relax.mean": ("pool", _nothing),
     "relax.nn.avg_pool2d": ("average", _window_and_strides),
     "relax.multiply": ("gate", _gate_shape),
-    "relax.add": ("add", _nothing),
+    "relax.add": ("add", _scalar),
+    "relax.clip": ("clip", _nothing),
     "relax.concat": ("concat", _further_inputs),
     "relax.image.resize2d": ("resize", _coordinates),
 }

@@ -33,6 +33,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "HS": "hswish",
     "SG": "sigmoid",
 }
+GATES: dict[str, Activation] = {"hard_sigmoid": "hard_sigmoid", "sigmoid": "sigmoid"}
 COORDINATES: dict[str, Coordinates] = {
     "align_corners": "align_corners",
     "half_pixel": "half_pixel",
@@ -100,12 +101,12 @@ class _Expansion:
             stride=row.stride,
             dilation=row.dilation,
             batch_norm=row.batch_norm,
-            activation=ACTIVATIONS[row.nonlinearity],
+            activation=self._activation(row),
         )
         return {"": self._squeeze_excite(prefix, tensor, row.squeeze)}
 
     def _bneck(self, row: Row, prefix: str, sources: list[str]) -> dict[str, str]:
-        activation = ACTIVATIONS[row.nonlinearity]
+        activation = self._activation(row)
         shortcut = tensor = sources[0]
         parts = {}
         if row.expansion > self.shapes[tensor][2]:
@@ -149,8 +150,13 @@ class _Expansion:
                 raise NotImplementedError(f"no expansion of {row.operator}")
         return {"": self._append(node)}
 
+    def _activation(self, row: Row) -> Activation:
+        if row.nonlinearity == "HS" and self.network.conventions.hswish == "naive":
+            return "naive_hswish"
+        return ACTIVATIONS[row.nonlinearity]
+
     def _squeeze_excite(self, prefix: str, tensor: str, squeeze: int) -> str:
-        """Pool, two fully connected layers with bias, hard-sigmoid, scale (sections 3 and 5.3)."""
+        """Pool, two fully connected layers with bias, a sigmoid, scale (sections 3 and 5.3)."""
         if not squeeze:
             return tensor
         shape = self.shapes[tensor]
@@ -161,7 +167,11 @@ class _Expansion:
             f"{prefix}.se.squeeze", pooled, squeeze, batch_norm=False, activation="relu"
         )
         gate = self._convolve(
-            f"{prefix}.se.excite", squeezed, shape[2], batch_norm=False, activation="hard_sigmoid"
+            f"{prefix}.se.excite",
+            squeezed,
+            shape[2],
+            batch_norm=False,
+            activation=GATES[self.network.conventions.gate],
         )
         return self._append(Gate(f"{prefix}.se.gate", (tensor, gate), shape, self.row))
 
@@ -175,7 +185,7 @@ class _Expansion:
             stride=row.stride,
             dilation=row.dilation,
             groups=channels,
-            activation=ACTIVATIONS[row.nonlinearity],
+            activation=self._activation(row),
         )
 
     def _convolve(

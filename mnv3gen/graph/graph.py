@@ -12,7 +12,9 @@ from functools import cached_property
 from typing import Literal, TypeAlias
 
 Shape: TypeAlias = tuple[int, int, int]
-Activation: TypeAlias = Literal["none", "relu", "relu6", "hswish", "hard_sigmoid", "sigmoid"]
+Activation: TypeAlias = Literal[
+    "none", "relu", "relu6", "hswish", "naive_hswish", "hard_sigmoid", "sigmoid"
+]
 Coordinates: TypeAlias = Literal["align_corners", "half_pixel"]
 
 

@@ -138,7 +138,7 @@ def activate(activation: Activation, data: Array) -> Array:
             return np.maximum(data, 0)
         case "relu6":
             return np.clip(data, 0, 6)
-        case "hswish":
+        case "hswish" | "naive_hswish":
             return data * np.clip(data + 3, 0, 6) / 6
         case "hard_sigmoid":
             return np.clip(data + 3, 0, 6) / 6

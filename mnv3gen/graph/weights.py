@@ -16,7 +16,13 @@ from mnv3gen.graph.graph import Graph, parameter_shapes
 from mnv3gen.tables.network import Conventions
 
 NAMED_AT_MOST = 8  # tensors named of each kind of misfit before the rest is only counted
-CONVENTIONS = ("padding", "bn_eps", "resize", "preprocess")  # that a file's metadata may name
+CONVENTIONS = (
+    "padding",
+    "bn_eps",
+    "gate",
+    "resize",
+    "preprocess",
+)  # that a file's metadata may name
 
 
 def load_weights(path: Path, graph: Graph) -> dict[str, npt.NDArray[np.float32]]:

@@ -123,7 +123,23 @@ def _activation(builder: Any, conv: Conv2d, data: Any) -> Any:
             return builder.emit(op.clip(data, 0.0, 6.0))
         case "hswish":
             return builder.emit(operators.call(operators.HSWISH, data))
+        case "naive_hswish":
+            return _naive_hswish(builder, data)
         case "hard_sigmoid":
             return builder.emit(operators.call(operators.HARD_SIGMOID, data))
         case "sigmoid":
             return builder.emit(operators.call(operators.SIGMOID, data))
+
+
+def _naive_hswish(builder: Any, data: Any) -> Any:
+    """Four operators, x * ReLU6(x + 3) / 6: what table 5 compares the fused one with."""
+    from tvm import relax
+    from tvm.relax import op
+
+    def constant(number: float) -> Any:
+        return relax.const(number, "float32")
+
+    shifted = builder.emit(op.add(data, constant(3.0)))
+    clipped = builder.emit(op.clip(shifted, 0.0, 6.0))
+    product = builder.emit(op.multiply(data, clipped))
+    return builder.emit(op.multiply(product, constant(1 / 6)))

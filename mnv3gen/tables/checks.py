@@ -31,6 +31,7 @@ CHOICES = {
     "width_rule": ("paper", "torchvision", "v1", "v2", "mnasnet"),
     "preprocess": ("inception", "imagenet", "whole"),
     "hswish": ("fused", "naive"),
+    "gate": ("hard_sigmoid", "sigmoid"),
     "resize": ("align_corners", "half_pixel"),
 }
 

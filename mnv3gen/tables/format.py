@@ -56,7 +56,7 @@ def _header(network: Network) -> str:
         "classes": network.classes,
     }
     resizes = any(row.operator == "resize" for row in network.rows)
-    unsaid = {"hswish"} if resizes else {"hswish", "resize"}
+    unsaid = {"hswish", "gate"} if resizes else {"hswish", "gate", "resize"}
     for each in fields(Conventions):
         value = getattr(network.conventions, each.name)
         if each.name not in unsaid or value != each.default:

@@ -15,7 +15,8 @@ class Conventions:
     on every side. ``squeeze``: the width of a ticked squeeze-and-excite. ``width_rule``: what a
     width multiplier scales. ``preprocess``: how a picture becomes the input. ``resize``: how a
     resize maps coordinates, "align_corners" (TensorFlow 1's deeplab) or "half_pixel" (torch).
-    ``hswish``: "fused", one operation, or "naive", as in table 5's no-opt column.
+    ``hswish``: "fused", one operation, or "naive", as in table 5's no-opt column. ``gate``: what
+    squeeze-and-excite scales by, "hard_sigmoid" (section 5.2) or "sigmoid" (MnasNet).
     ``bn_eps``: batch normalization's epsilon. The defaults are those of the paper's own TensorFlow
     code.
     """
@@ -26,6 +27,7 @@ class Conventions:
     width_rule: str = "paper"
     preprocess: str = "inception"
     hswish: str = "fused"
+    gate: str = "hard_sigmoid"
     resize: str = "align_corners"
 
 

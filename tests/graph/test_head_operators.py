@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from support.onnx_graph import run_onnx, to_onnx
 
 from mnv3gen.graph.expand import expand
-from mnv3gen.graph.graph import Add, AveragePool, Concat, Conv2d, Gate, Resize
-from mnv3gen.graph.reference import interpolation, run
+from mnv3gen.graph.graph import Add, AveragePool, Concat, Conv2d, Gate, Graph, Resize
+from mnv3gen.graph.reference import activate, interpolation, run
 from mnv3gen.graph.seeded import seeded_input, seeded_weights
 from mnv3gen.tables.parse import parse
 
@@ -67,15 +70,34 @@ def test_a_head_as_onnxruntime(header: str) -> None:
 
 
 def test_interpolation_by_hand() -> None:
+    def close(found: npt.NDArray[Any], expected: Any) -> bool:
+        return found.shape == np.shape(expected) and np.allclose(found, np.array(expected))
+
     # From 2 to 3: the ends and the middle; or at -1/6 (cut to 0), 1/2 and 7/6 (cut to 1).
     assert interpolation(2, 3, "align_corners").tolist() == [[1, 0], [0.5, 0.5], [0, 1]]
-    np.testing.assert_allclose(interpolation(2, 3, "half_pixel"), [[1, 0], [0.5, 0.5], [0, 1]])
+    assert close(interpolation(2, 3, "half_pixel"), [[1, 0], [0.5, 0.5], [0, 1]])
     # From 2 to 4: at 0, 1/3, 2/3, 1; or at -1/4, 1/4, 3/4, 5/4.
-    np.testing.assert_allclose(
-        interpolation(2, 4, "align_corners"), [[1, 0], [2 / 3, 1 / 3], [1 / 3, 2 / 3], [0, 1]]
-    )
-    np.testing.assert_allclose(
-        interpolation(2, 4, "half_pixel"), [[1, 0], [0.75, 0.25], [0.25, 0.75], [0, 1]]
-    )
+    thirds = [[1, 0], [2 / 3, 1 / 3], [1 / 3, 2 / 3], [0, 1]]
+    assert close(interpolation(2, 4, "align_corners"), thirds)
+    quarters = [[1, 0], [0.75, 0.25], [0.25, 0.75], [0, 1]]
+    assert close(interpolation(2, 4, "half_pixel"), quarters)
     assert interpolation(1, 2, "align_corners").tolist() == [[1], [1]]
     assert interpolation(3, 1, "align_corners").tolist() == [[1, 0, 0]]
+
+
+def test_conventions_choose_the_gate_and_the_form_of_hswish() -> None:
+    text = "input: 8x8x3\n{}\nbneck, 3x3  16  8  8  HS  1"
+    plain = expand(parse(text.format("classes: 5")))
+    other = expand(parse(text.format("gate: sigmoid\nhswish: naive")))
+
+    def activations(graph: Graph) -> list[str]:
+        return [conv.activation for conv in graph.convolutions]
+
+    # Expansion, depthwise, squeeze, excite, projection.
+    assert activations(plain) == ["hswish", "hswish", "relu", "hard_sigmoid", "none"]
+    assert activations(other) == ["naive_hswish", "naive_hswish", "relu", "sigmoid", "none"]
+
+
+def test_naive_hswish_is_hswish() -> None:
+    data = np.linspace(-5, 5, 21)
+    assert np.array_equal(activate("naive_hswish", data), activate("hswish", data))

@@ -60,6 +60,20 @@ def test_windows_and_the_full_resolution_output_by_hand() -> None:
     assert beyond_convolutions(network) == (9 * 16 * 4 + 2 * 8 * 8 * 4) // 2
 
 
+def test_logits_at_full_resolution_are_counted_where_the_table_leaves_them_out() -> None:
+    network = parse("""
+        input: 8x8x3
+        classes: 5
+        From      Operator         exp size  #out  SE  NL  s  As
+        -         conv2d, 1x1             -     4   -  RE  1  low
+        -         conv2d, 1x1             -     4   -  RE  2  -
+        -, low    resize                  -     -   -   -  1  -
+        -         conv2d 1x1, NBN         -     k   -   -  2  -
+    """)
+    # 4 x 4 x 5 biases; 2 for each of 8 x 8 x 5 logits.
+    assert beyond_convolutions(network) == (4 * 4 * 5 + 2 * 8 * 8 * 5) // 2
+
+
 def test_large_075_would_be_157() -> None:
     """So table 3's 155M is not the profiler's."""
     madds = profiler_madds(expand(resolve("mobilenet_v3_large", "0.75")))

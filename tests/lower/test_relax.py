@@ -198,3 +198,19 @@ def test_several_outputs_come_as_a_tuple() -> None:
     assert shapes == [(1, 8, 7, 8), (1, 8, 7, 16)]
     for found, name in zip(execute(module, graph), graph.outputs, strict=True):
         assert np.abs(found - expected[name]).max() <= 1e-5 * np.abs(expected[name]).max()
+
+
+def test_naive_hswish_is_four_kernels() -> None:
+    """Each operator of x * ReLU6(x + 3) * 1/6 on its own, none in the convolution."""
+    graph = table("hswish: naive", STEM)
+    module = fused(graph)
+    assert called(module) == [
+        "conv3x3_16x14x3_8x7x8_s2_p0011_bias_f32",
+        "add_8x7x8_8x7x8_scalar_f32",
+        "clip_8x7x8_8x7x8_f32",
+        "gate_8x7x8_8x7x8_8x7x8_f32",
+        "gate_8x7x8_8x7x8_scalar_f32",
+    ]
+    (found,) = execute(module, graph)
+    (expected,) = run(graph, seeded_weights(graph), seeded_input(graph.input_shape)).values()
+    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()

@@ -144,7 +144,7 @@ def _activation(conv: Conv2d, data: str, output: str) -> Any:
             return helper.make_node("Relu", [data], [output])
         case "relu6":
             return helper.make_node("Clip", [data, "clip.0", "clip.6"], [output])
-        case "hswish":
+        case "hswish" | "naive_hswish":
             return helper.make_node("HardSwish", [data], [output])
         case "hard_sigmoid":
             return helper.make_node("HardSigmoid", [data], [output], alpha=1 / 6, beta=0.5)

@@ -22,7 +22,16 @@ Input  Operator  exp size  #out  SE  NL  s
 
 # What is replaced by what; line, column; problem, found, expected, nearest.
 CASES = [
-    ("name: s", "nane: s", 1, 1, "unknown header key", "nane", "name, input, cla", ("name",)),
+    (
+        "name: s",
+        "nane: s",
+        1,
+        1,
+        "unknown header key",
+        "nane",
+        "name, input, cla",
+        ("name", "gate"),
+    ),
     ("name: small_net", "name: Net-1", 1, 7, "not a network name", "Net-1", "lower-case", ()),
     ("classes: 10", "name: b", 3, 1, "repeated header key", "name", "stands on line 1", ()),
     ("32x32x3\nc", "32x32\nc", 2, 8, "not an input", "32x32", "224x224x3 or 224^2 x 3", ()),

@@ -39,6 +39,7 @@ def _patterns() -> list[tuple[Any, ...]]:
         *(("concat", _concat(count)) for count in range(2, CONCAT_AT_MOST + 1)),
         ("gate", is_op("relax.multiply")(wildcard(), wildcard())),
         ("add", is_op("relax.add")(wildcard(), wildcard())),
+        ("clip", is_op("relax.clip")(wildcard(), wildcard(), wildcard())),
     ]
 
 
@@ -61,5 +62,9 @@ def _convolution(activation: str) -> Any:
 
 def _branch_comes_first(context: Any) -> bool:
     """TVM matches additions either way round; fusing the shortcut's convolution would be wrong."""
-    first = context.matched_expr.args[0]
+    from tvm import relax
+
+    first, second = context.matched_expr.args
+    if not isinstance(second, relax.Var):
+        return False
     return bool(context.value_to_bound_var[context.annotated_expr["branch"]].same_as(first))

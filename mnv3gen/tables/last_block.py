@@ -66,14 +66,18 @@ def _with_coarser_pool(row: Row) -> Row:
 
 def _last_block(network: Network, variant: str, *, segmentation: bool) -> range:
     """Return the indices of the rows after C4, or from the bneck that C4 is part of, to C5's."""
-    start, end, count = (*(row_labelled(network.rows, label) for label in (C4, C5)), len(network.rows))
-    fits = start < end < count and is_segmentation(network.rows) == segmentation
-    kind = "a segmentation network" if segmentation else "a detector"
+    rows = network.rows
+    start, end = row_labelled(rows, C4), row_labelled(rows, C5)
+    labelled, kinds = start < end < len(rows), ("a detector", "a segmentation network")
     need_applicable(
-        fits, variant, network, found="another network", expected=f"{kind} with labels C4 and C5"
+        labelled and is_segmentation(rows) == segmentation,
+        variant,
+        network,
+        found=kinds[is_segmentation(rows)] if labelled else "no rows labelled C4 and C5",
+        expected=f"{kinds[segmentation]} with labels C4 and C5",
     )
-    inside = (C4, "") not in network.rows[start].labels
-    return range(start if inside else start + 1, end + 1)
+    is_output = dict(rows[start].labels)[C4] == ""
+    return range(start + 1 if is_output else start, end + 1)
 
 
 def _halved(network: Network, block: range, *, first_expansion: bool) -> Network:

@@ -27,10 +27,8 @@ def _with_filters(network: Network, variant: str, filters: int) -> Network:
         is_segmentation(head),
         variant,
         network,
-        found="another network",
+        found="no resize after a label C5",
         expected="a segmentation network with label C5",
     )
-    widened = (
-        replace(row, out=filters) if row.out and not row.per_class else row for row in head
-    )
+    widened = (replace(row, out=filters) if row.out and not row.per_class else row for row in head)
     return replace(network, rows=(*trunk, *widened))

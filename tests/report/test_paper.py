@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mnv3gen.report.paper import as_dictionary, compare, compare_all, has_digits
+from mnv3gen.report.paper import Comparison, as_dictionary, compare, compare_all, has_digits
 from mnv3gen.tables.published import Printed, Published, published
 
 LARGE_075 = next(row for row in published() if row.row == "V3-Large 0.75")
@@ -54,6 +54,59 @@ def test_tables_3_and_5() -> None:
     assert [
         (each.published.row, each.params, each.madds, each.verdict) for each in compare_all(rows)
     ] == ROWS
+
+
+# Millions of parameters and billions of multiply-adds, by the row's rules.
+DETECTION = [
+    ("V1", 5.063, 1.309, "met"),
+    ("V2", 4.286, 0.789, "explained"),
+    ("MnasNet", 4.879, 0.839, "met"),
+    ("V3", 4.967, 0.620, "met"),
+    ("V3 †", 3.215, 0.512, "met"),
+    ("V2 0.35", 0.930, 0.167, "met"),
+    ("V2 0.5", 1.537, 0.273, "met"),
+    ("MnasNet 0.35", 1.024, 0.178, "met"),
+    ("MnasNet 0.5", 1.679, 0.291, "met"),
+    ("V3-Small", 2.493, 0.214, "met"),
+    ("V3-Small †", 1.765, 0.165, "met"),
+]
+
+
+def test_table_6() -> None:
+    rows = [row for row in published() if row.table == 6]
+    assert [
+        (each.published.row, *in_units(each), each.verdict) for each in compare_all(rows)
+    ] == DETECTION
+    # What must be cut, not rounded, to be the printed 0.16B.
+    assert [row.row for row in rows if row.truncated] == ["V2 0.35", "V3-Small †"]
+
+
+def in_units(row: Comparison) -> tuple[float, float]:
+    return round(row.params / 1e6, 3), round(row.madds / 1e9, 3)
+
+
+EXPLAINED = {
+    7: ["1, V2", "3, V2", "5, V3", "6, V3", "8, V3"],
+    8: ["V3 OS 16 (f)", "V3 OS 16 (h)", "V3 OS 32 (h)"],
+}
+
+
+@pytest.mark.parametrize("table", EXPLAINED)
+def test_segmentation_rows(table: int) -> None:
+    rows = compare_all(row for row in published() if row.table == table)
+    assert len(rows) == {7: 11, 8: 8}[table]
+    assert [row.published.row for row in rows if row.verdict != "met"] == EXPLAINED[table]
+
+
+def test_the_profilers_rule_on_segmentation() -> None:
+    """All 19 printed multiply-adds within 1%, 16 of them within 0.25%; convolutions are below."""
+    rows = [row for row in compare_all() if row.published.table in (7, 8)]
+    printed = [row.published.madds.value for row in rows if row.published.madds]
+    errors = [abs(row.madds / each - 1) for row, each in zip(rows, printed, strict=True)]
+    assert (len(errors), max(errors) < 0.01) == (19, True)
+    assert sum(error < 0.0025 for error in errors) == 16
+    less = [1 - row.count.madds / each for row, each in zip(rows, printed, strict=True)]
+    assert (round(min(less), 3), round(max(less), 3)) == (0.003, 0.055)
 
 
 def test_no_row_of_the_paper_is_left_unexplained() -> None:

@@ -43,7 +43,7 @@ def test(arguments: list[str]) -> int:
         ("ruff", "check", "."),
         ("ruff", "format", "--check", "."),
         ("mypy",),
-        ("pytest", *arguments),
+        ("pytest", "--numprocesses", "auto", *arguments),
     ):
         if code := call(PYTHON, "-m", *command):
             return code

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -49,10 +50,16 @@ def top_of(outputs: Outputs, count: int, labels: tuple[str, ...]) -> list[Ranked
 
 def save_outputs(outputs: Outputs, path: Path) -> None:
     """Write outputs as .npz, under a temporary name until it is whole."""
+    with replacing_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **dict(outputs))  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def replacing_file(path: Path) -> Iterator[Path]:
+    """A temporary path that takes the place of `path` when the block ends without an error."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as file:
-            np.savez(file, **dict(outputs))  # type: ignore[arg-type]
+        yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,7 @@ from mnv3gen.errors import InputError
 
 if TYPE_CHECKING:
     from mnv3gen.execute import Execution
-    from mnv3gen.images import Ranked
-    from mnv3gen.run import Outputs
+    from mnv3gen.results import Result
 
 EPILOG = """\b
 IMAGE is a JPEG, PNG or .npy file: a picture of any size (uint8, h x w x 3), or the network's
@@ -26,6 +26,8 @@ Examples:
   mnv3gen run out/ photo.jpg --json
   mnv3gen run out/ photo.jpg -o outputs.npz
   mnv3gen run out/ photo.jpg --executor qemu
+  mnv3gen run detector/ street.jpg --threshold 0.3 -o boxes.png
+  mnv3gen run segmentation/ street.jpg -o overlay.png
 """
 
 
@@ -33,6 +35,13 @@ Examples:
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("image", type=click.Path(path_type=Path))
 @click.option("--top", default=5, show_default=True, type=click.IntRange(min=1), help="Classes.")
+@click.option(
+    "--threshold",
+    default=0.5,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Score that detections exceed.",
+)
 @click.option("--labels", type=click.Path(path_type=Path), help="Class names, one a line.")
 @click.option(
     "--executor",
@@ -40,63 +49,106 @@ Examples:
     show_default=True,
     help="native, unicorn (emulated in process), qemu (where installed), or auto.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write raw outputs (.npz).")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write raw outputs (.npz), or the picture with boxes or an overlay (.png, .jpg).",
+)
 @json_option
 def command(
     bundle: Path,
     image: Path,
     top: int,
+    threshold: float,
     labels: Path | None,
     executor: str,
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Run a bundle on a picture, on this machine or emulated."""
+    """Run a bundle on a picture, on this machine or emulated.
+
+    Prints the best classes, the detections (label, score, box x0 y0 x1 y1 in pixels of the upright
+    picture), or the classes of a segmentation with their shares.
+    """
     from mnv3gen.cli.progress import phases
     from mnv3gen.compile.bundle import read_bundle
-    from mnv3gen.images import load_input, load_labels
-    from mnv3gen.run import run_bundle, save_outputs, top_of
+    from mnv3gen.images import load_labels, load_with_picture
+    from mnv3gen.results import Reading, check_run, classes_of, read_result, save
+    from mnv3gen.run import run_bundle
 
-    if output is not None and output.suffix != ".npz":
-        raise InputError("outputs are written as .npz", place="--output", found=output)
-    if output is not None and not output.parent.is_dir():
-        raise InputError("no such folder", place="--output", found=output.parent)
     opened = read_bundle(bundle)
     manifest = opened.manifest
-    classes = (
-        manifest.labels if labels is None else load_labels(labels, manifest.outputs[0].shape[-1])
-    )
+    check_run(manifest, output)
+    names = () if labels is None else load_labels(labels, classes_of(manifest))
     _, height, width, channels = manifest.input.shape
-    data = load_input(image, (height, width, channels), manifest.input.preprocess)
+    shape, preprocess = (height, width, channels), manifest.input.preprocess
+    data, picture = load_with_picture(image, shape, preprocess)
+    if picture is None and output is not None and output.suffix.lower() != ".npz":
+        raise InputError(
+            "an input tensor, on which nothing can be drawn",
+            place=str(image),
+            expected="a picture, or an --output of .npz",
+        )
     with phases() as observe:
         observe(f"run {manifest.name}")
         execution, outputs = run_bundle(opened, data, executor)
-    ranked = top_of(outputs, top, classes)
+    size = None if picture is None else picture.size
+    result = read_result(manifest, outputs, size, Reading(names, top, threshold))
     if output is not None:
-        save_outputs(outputs, output)
+        save(output, outputs, result, picture)
     if as_json:
-        click.echo(json.dumps(_as_dictionary(execution, outputs, ranked, output)))
+        raw = [value.tolist() for value in outputs.values()] if output is None else str(output)
+        click.echo(json.dumps({"outputs": raw, **_as_dictionary(execution, result)}))
     else:
-        _print(execution, ranked, output)
+        _print(execution, result, output)
 
 
-def _as_dictionary(
-    execution: Execution, outputs: Outputs, ranked: list[Ranked], output: Path | None
-) -> dict[str, Any]:
-    raw = [value.tolist() for value in outputs.values()]
-    return {
-        "outputs": raw if output is None else str(output),
-        "top": [{"index": each.index, "label": each.label, "score": each.score} for each in ranked],
+def _as_dictionary(execution: Execution, result: Result) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from mnv3gen.results import Classes, Detections
+
+    fields: dict[str, Any] = {
+        "top": [],
         "seconds": execution.seconds,
         "executor": execution.executor,
     }
+    match result:
+        case Classes(top):
+            fields["top"] = [asdict(each) for each in top]
+        case Detections(found):
+            fields["detections"] = [asdict(each) for each in found]
+        case _:
+            fields["classes"] = [asdict(each) for each in result.shares]
+    return fields
 
 
-def _print(execution: Execution, ranked: list[Ranked], output: Path | None) -> None:
-    for each in ranked:
-        click.echo(f"{each.score * 100:6.2f} %  {each.label}")
+def _lines(result: Result) -> Iterator[str]:
+    from mnv3gen.results import Classes, Detections
+
+    match result:
+        case Classes(top):
+            yield from (_share(each.score, each.label) for each in top)
+        case Detections(found):
+            for each in found:
+                box = "".join(f"{side:8.1f}" for side in each.box)
+                yield f"{_share(each.score, each.label):<28}{box}"
+            if not found:
+                yield "no detections"
+        case _:
+            yield from (_share(each.share, each.label) for each in result.shares)
+
+
+def _share(share: float, label: str) -> str:
+    return f"{share * 100:6.2f} %  {label}"
+
+
+def _print(execution: Execution, result: Result, output: Path | None) -> None:
+    for line in _lines(result):
+        click.echo(line)
     if output is not None:
-        click.echo(f"outputs: {output}")
+        click.echo(f"{'outputs' if output.suffix.lower() == '.npz' else 'picture'}: {output}")
     how = "natively" if execution.executor == "native" else f"emulated by {execution.executor}"
     note = "" if execution.executor == "native" else "; says nothing of a device's speed"
     click.echo(f"{execution.seconds * 1000:.1f} ms {how}{note}")

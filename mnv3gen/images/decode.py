@@ -24,15 +24,27 @@ def load_input(
     file with a float array is taken as it is: it has the shape (h, w, c) or (1, h, w, c).
     Raises `ImageError` for every file that is neither.
     """
+    return load_with_picture(path, shape, preprocess)[0]
+
+
+def load_with_picture(
+    path: Path, shape: tuple[int, int, int], preprocess: Preprocess
+) -> tuple[npt.NDArray[np.float32], Image.Image | None]:
+    """As `load_input`, with the picture (mode RGB, turned upright) that the input was made from.
+
+    The picture is None for a file that is an input already.
+    """
     from mnv3gen.images.arrays import is_tensor, open_array, picture_of, tensor_of
 
     check_file(path)
-    if path.suffix.lower() != ".npy":
-        return _preprocessed(open_picture(path), path, shape, preprocess)
-    array = open_array(path, shape)
-    if is_tensor(array):
-        return tensor_of(array, path, shape)
-    return _preprocessed(picture_of(array, path, shape), path, shape, preprocess)
+    if path.suffix.lower() == ".npy":
+        array = open_array(path, shape)
+        if is_tensor(array):
+            return tensor_of(array, path, shape), None
+        picture = picture_of(array, path, shape)
+    else:
+        picture = open_picture(path)
+    return _preprocessed(picture, path, shape, preprocess), picture
 
 
 def open_picture(path: Path) -> Image.Image:

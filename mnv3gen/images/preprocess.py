@@ -1,9 +1,11 @@
-"""`Preprocess`: how a picture becomes the input of a network, and the two conventions by name.
+"""`Preprocess`: how a picture becomes the input of a network, and the conventions by name.
 
-The picture is cut to the largest central box of the input's aspect ratio, of whose sides the
-fraction `crop` is kept, and that box is resized to the input. Nothing is distorted, whatever the
-shapes of picture and input. The box need not lie on pixel borders. Pillow's filter also reads the
-neighbours just outside of it, so that this equals resizing the whole picture and then cropping.
+With the fit "crop" the picture is cut to the largest central box of the input's aspect ratio, of
+whose sides the fraction `crop` is kept, and that box is resized to the input. Nothing is distorted,
+whatever the shapes of picture and input. With "stretch" the box has the picture's own aspect ratio:
+at a `crop` of 1 nothing of the picture is lost, and its aspect ratio is not kept. The box need not
+lie on pixel borders. Pillow's filter also reads the neighbours just outside of it, so that this
+equals resizing the whole picture and then cropping.
 """
 
 from __future__ import annotations
@@ -25,10 +27,11 @@ Deviation: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
 class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is done to a picture: crop, resize, then (x / 255 - mean) / std.
 
-    ``crop``: the fraction of the fitting box's sides that is kept. ``resize``: Pillow's filter,
-    which averages when it makes smaller (antialiasing) and rounds to 8 bits. ``channels``: their
-    order in the tensor. ``mean`` and ``std`` are of values in 0..1, one a channel. The ranges are
-    checked where msgspec decodes or converts, not where Python code constructs.
+    ``fit``: whether the box that is kept has the input's aspect ratio ("crop") or the picture's
+    ("stretch"). ``crop``: the fraction of that box's sides that is kept. ``resize``: Pillow's
+    filter, which averages when it makes smaller (antialiasing) and rounds to 8 bits. ``channels``:
+    their order in the tensor. ``mean`` and ``std`` are of values in 0..1, one a channel. The ranges
+    are checked where msgspec decodes or converts, not where Python code constructs.
     """
 
     mean: tuple[float, float, float]
@@ -36,6 +39,7 @@ class Preprocess(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     crop: Annotated[float, msgspec.Meta(gt=0, le=1)]
     resize: Literal["bilinear"] = "bilinear"
     channels: Literal["RGB"] = "RGB"
+    fit: Literal["crop", "stretch"] = "crop"
 
 
 CONVENTIONS = {
@@ -45,6 +49,10 @@ CONVENTIONS = {
     "inception": Preprocess(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), crop=0.875),
     # torchvision's `ImageClassification` preset with `resize_size=256, crop_size=224`: 224 / 256.
     "imagenet": Preprocess(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), crop=0.875),
+    # `fixed_shape_resizer` in the released detectors' configs (object_detection): the whole
+    # picture, resized to the input's shape; then x / 127.5 - 1, as the feature extractors have it.
+    # What lies at a picture's border is found or segmented too. TensorFlow does not antialias.
+    "whole": Preprocess(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), crop=1.0, fit="stretch"),
 }
 
 
@@ -68,10 +76,20 @@ def to_tensor(
     import numpy as np
     from PIL.Image import Resampling
 
-    box = central_box(picture.size, (width, height), preprocess.crop)
+    box = kept_box(picture.size, (width, height), preprocess)
     resized = picture.resize((width, height), Resampling[preprocess.resize.upper()], box)
     pixels = np.asarray(resized, np.float64)
     return ((pixels / 255 - preprocess.mean) / preprocess.std).astype(np.float32)
+
+
+def kept_box(
+    size: tuple[int, int], shape: tuple[int, int], preprocess: Preprocess
+) -> tuple[float, float, float, float]:
+    """The part of a picture that becomes the input: (left, top, right, bottom) in pixels.
+
+    ``size`` and ``shape`` are (width, height), of the picture and of the input.
+    """
+    return central_box(size, size if preprocess.fit == "stretch" else shape, preprocess.crop)
 
 
 def central_box(

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mnv3gen.errors import InputError
-from mnv3gen.images.preprocess import CONVENTIONS, Preprocess, central_box, named, to_tensor
+from mnv3gen.images.preprocess import (
+    CONVENTIONS,
+    Preprocess,
+    central_box,
+    kept_box,
+    named,
+    to_tensor,
+)
 from mnv3gen.tables.checks import CHOICES
 
 WHOLE = Preprocess(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), crop=1.0)  # x / 255
@@ -46,6 +53,7 @@ def test_an_unknown_convention_shows_the_nearest() -> None:
         # (51, 102, 204) / 255 = (0.2, 0.4, 0.8)
         ("inception", (-0.6, -0.2, 0.6)),
         ("imagenet", (-0.285 / 0.229, -0.056 / 0.224, 0.394 / 0.225)),
+        ("whole", (-0.6, -0.2, 0.6)),
     ],
 )
 def test_a_constant_colour_keeps_its_channel_order(
@@ -102,6 +110,17 @@ def test_central_box(
     size: tuple[int, int], fit: tuple[int, int], crop: float, box: tuple[float, ...]
 ) -> None:
     assert central_box(size, fit, crop) == pytest.approx(box)
+
+
+def test_the_whole_picture_is_stretched() -> None:
+    # A white border of an eighth on the left and the right is lost to no crop.
+    picture = Image.new("RGB", (16, 4), "black")
+    picture.paste("white", (0, 0, 2, 4))
+    picture.paste("white", (14, 0, 16, 4))
+    tensor = to_tensor(picture.resize((8, 4), Image.Resampling.BOX), 4, 8, named("whole"))
+    assert tensor[:, :, 0].tolist() == [[1, -1, -1, -1, -1, -1, -1, 1]] * 4
+    assert kept_box((16, 4), (8, 4), named("whole")) == (0, 0, 16, 4)
+    assert kept_box((16, 4), (8, 4), named("inception")) == pytest.approx((4.5, 0.25, 11.5, 3.75))
 
 
 @given(SIDES, SIDES, st.integers(1, 4096), st.integers(1, 4096), st.floats(0.01, 1))

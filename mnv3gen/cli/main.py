@@ -15,6 +15,7 @@ COMMANDS = {
     "describe": "Print a network: its table, parameters, multiply-adds, memory.",
     "targets": "List the devices to compile for, or show one.",
     "compile": "Compile a network to a bundle of device-specific binaries.",
+    "import-weights": "Convert weights of torchvision, timm or an ONNX file.",
     "run": "Run a bundle on a picture, on this machine or emulated.",
 }
 
@@ -39,7 +40,7 @@ class LazyGroup(click.Group):
         """Import the module of a command."""
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"mnv3gen.cli.{cmd_name}").command
+        command = importlib.import_module(f"mnv3gen.cli.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 

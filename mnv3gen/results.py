@@ -91,19 +91,8 @@ def classes_of(manifest: Manifest) -> int:
     return manifest.outputs[0].shape[-1]
 
 
-def check_run(manifest: Manifest, output: Path | None) -> None:
-    """Raise at once what would fail after the run.
-
-    `InputError` for an output that `save` cannot write for the bundle, `Mnv3genError` for a
-    detector without the extra that decodes its heads.
-    """
-    if output is not None:
-        _check_output(manifest, output)
-    if kind_of(shapes_of(manifest)) == "detection":
-        detection.check_installed()
-
-
-def _check_output(manifest: Manifest, path: Path) -> None:
+def check_output(manifest: Manifest, path: Path) -> None:
+    """Raise InputError at once for an output that `save` could not write after the run."""
     suffix, kind = path.suffix.lower(), kind_of(shapes_of(manifest))
     if suffix not in (RAW, *PICTURES):
         raise InputError(
@@ -188,4 +177,4 @@ def _drawn(result: Result, picture: Image.Image) -> Image.Image:
         case Segments(classes, box, labels):
             return segmentation.overlay(picture.crop(box), classes, labels)
         case Classes():
-            raise AssertionError("`check_run` refuses a picture of classes")
+            raise AssertionError("`check_output` refuses a picture of classes")

@@ -74,12 +74,13 @@ def command(
     from mnv3gen.cli.progress import phases
     from mnv3gen.compile.bundle import read_bundle
     from mnv3gen.images import load_labels, load_with_picture
-    from mnv3gen.results import Reading, check_run, classes_of, read_result, save
+    from mnv3gen.results import Reading, check_output, classes_of, read_result, save
     from mnv3gen.run import run_bundle
 
     opened = read_bundle(bundle)
     manifest = opened.manifest
-    check_run(manifest, output)
+    if output is not None:
+        check_output(manifest, output)
     names = () if labels is None else load_labels(labels, classes_of(manifest))
     _, height, width, channels = manifest.input.shape
     shape, preprocess = (height, width, channels), manifest.input.preprocess

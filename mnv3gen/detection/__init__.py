@@ -6,7 +6,7 @@ from mnv3gen.detection.decode import Detection, decode
 from mnv3gen.detection.draw import draw_boxes
 from mnv3gen.detection.heads import Heads, read_heads
 from mnv3gen.detection.labels import labels_for
-from mnv3gen.detection.suppression import check_installed, suppress
+from mnv3gen.detection.suppression import suppress
 
 __all__ = [
     "CONVENTIONS",
@@ -14,7 +14,6 @@ __all__ = [
     "Detection",
     "Heads",
     "anchors",
-    "check_installed",
     "decode",
     "draw_boxes",
     "labels_for",

@@ -1,4 +1,4 @@
-"""Non-maximum suppression, by OpenCV (the extra `pictures`).
+"""Non-maximum suppression, by OpenCV.
 
 OpenCV's `cv2.dnn.NMSBoxes` is greedy suppression as TensorFlow's `non_max_suppression` and
 torchvision's `nms` do it: best score first, dropped is what overlaps a kept box by more than the
@@ -14,19 +14,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mnv3gen.errors import Mnv3genError
-
-
-def check_installed() -> None:
-    """Raise `Mnv3genError`, which names the extra, unless OpenCV is installed."""
-    try:
-        import cv2  # noqa: F401
-    except ImportError as error:
-        raise Mnv3genError(
-            "decoding detections needs OpenCV, which is not installed\n"
-            "  expected: pip install 'mnv3gen[pictures]'"
-        ) from error
-
 
 def suppress(
     boxes: npt.NDArray[np.float64],
@@ -38,10 +25,8 @@ def suppress(
 
     Boxes are (x0, y0, x1, y1) of one class, of any unit and with an area; scores are above 0.
     ``overlap``: the largest intersection over union of two kept boxes. ``candidates``: only the
-    best so many take part; 0 is all. Of equal scores the lower row comes first. Raises as
-    `check_installed`.
+    best so many take part; 0 is all. Of equal scores the lower row comes first.
     """
-    check_installed()
     import cv2
 
     sides = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)

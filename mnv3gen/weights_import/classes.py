@@ -31,14 +31,6 @@ def without_background(
     return replace(file, convolutions=(*file.convolutions[:-1], _from_second(theirs))), True
 
 
-def classes_hint(file: SourceFile, network: Network, graph: Graph) -> str | None:
-    """The option that fits if the number of classes is all that differs."""
-    ours, theirs = _classifier(network, graph), file.convolutions[-1]
-    if ours is None or theirs.shape[1:] != ours.weight_shape[1:]:
-        return None
-    return None if theirs.shape == ours.weight_shape else f"--classes {theirs.shape[0]}"
-
-
 def _classifier(network: Network, graph: Graph) -> Conv2d | None:
     """The last convolution, if it is the network's one output and gives a score for each class."""
     last = graph.convolutions[-1]

@@ -77,7 +77,7 @@ def find_source(name: str, file: SourceFile) -> Source:
 def refined(source: Source, file: SourceFile) -> Source:
     """The source with what the file itself says or shows."""
     if source.name == "torchvision" and _is_detector(file):
-        return replace(source, preprocess="inception")  # image_mean and image_std are 0.5
+        return replace(source, preprocess="whole")  # image_mean and image_std are 0.5
     windows = [conv.window for conv in file.convolutions if conv.window is not None]
     strided = [window.padding for window in windows if window.stride > 1]
     if source.padding or not strided:

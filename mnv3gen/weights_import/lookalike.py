@@ -34,14 +34,24 @@ def looks_like(source: SourceFile) -> str | None:
     return text
 
 
-def variant_that_fits(source: SourceFile, network: Network) -> str | None:
-    """The name of a variant under which the network has the file's shapes, or None."""
+def option_that_fits(source: SourceFile, network: Network) -> str | None:
+    """The `--variant` or `--classes` that gives the network the file's shapes, or None."""
     theirs = Counter(conv.shape for conv in source.convolutions)
     for name in VARIANTS:
         with contextlib.suppress(InputError):  # a variant that does not apply
             if _shapes(apply_variant(network, name)) == theirs:
-                return name
+                return f"--variant {name}"
+    for classes in _possible_classes(source, network):
+        if _shapes(_with_classes(network, classes)) == theirs:
+            return f"--classes {classes}"
     return None
+
+
+def _possible_classes(source: SourceFile, network: Network) -> list[int]:
+    """Classes of which one of the file's biased convolutions may give a score each."""
+    widths = {conv.shape[0] for conv in source.convolutions if conv.bias is not None}
+    multiples = {row.per_class for row in network.rows if row.per_class}
+    return sorted({width // each for width in widths for each in multiples if width % each == 0})
 
 
 def _with_classes(network: Network, classes: int) -> Network:

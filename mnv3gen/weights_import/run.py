@@ -10,7 +10,7 @@ from mnv3gen.graph.expand import expand, same_padding
 from mnv3gen.graph.graph import Conv2d, Graph
 from mnv3gen.graph.weights import check_weights
 from mnv3gen.tables.network import Network
-from mnv3gen.weights_import.classes import classes_hint, without_background
+from mnv3gen.weights_import.classes import without_background
 from mnv3gen.weights_import.conventions import (
     AUTO,
     Source,
@@ -20,7 +20,7 @@ from mnv3gen.weights_import.conventions import (
     refined,
 )
 from mnv3gen.weights_import.convolution import Array, SourceConvolution, SourceFile, Window
-from mnv3gen.weights_import.lookalike import variant_that_fits
+from mnv3gen.weights_import.lookalike import option_that_fits
 from mnv3gen.weights_import.matching import Matched, match, misfit
 from mnv3gen.weights_import.parameters import parameters
 from mnv3gen.weights_import.reading import read
@@ -67,7 +67,7 @@ def import_weights(
             (ours.name, theirs.name)
             for ours, theirs in zip(graph.convolutions, matched.convolutions, strict=True)
         ),
-        notes=(*file.notes, *_notes(origin, network, file, matched, dropped)),
+        notes=(*file.notes, *_notes(origin, network, graph, file, matched, dropped)),
         warnings=tuple(warnings),
     )
 
@@ -76,9 +76,8 @@ def _matched(file: SourceFile, network: Network, graph: Graph) -> Matched:
     try:
         return match(file, graph)
     except WeightsError as error:
-        variant = variant_that_fits(file, network)
-        hint = f"--variant {variant}" if variant else classes_hint(file, network, graph)
-        raise misfit(file, graph, hint) if hint else error from None
+        option = option_that_fits(file, network)
+        raise misfit(file, graph, option) if option else error from None
 
 
 def _weights(origin: Source, network: Network, graph: Graph, matched: Matched) -> dict[str, Array]:
@@ -140,14 +139,31 @@ def _metadata(path: Path, origin: Source, network: Network, offset: int) -> dict
     }
 
 
+def _unbiased(graph: Graph, matched: Matched) -> list[str]:
+    """The file's convolutions without a bias that the graph's have: the gate of LR-ASPP."""
+    return [
+        theirs.name
+        for ours, theirs in zip(graph.convolutions, matched.convolutions, strict=True)
+        if not ours.batch_norm and theirs.bias is None and theirs.batch_norm is None
+    ]
+
+
 def _notes(
-    origin: Source, network: Network, file: SourceFile, matched: Matched, dropped: bool
+    origin: Source,
+    network: Network,
+    graph: Graph,
+    file: SourceFile,
+    matched: Matched,
+    dropped: bool,
 ) -> list[str]:
     notes = []
     if dropped:
         notes.append("dropped the first class of the file, the background")
     if not matched.in_order:
         notes.append("the file has another order than the table: matched by chains of shapes")
+    unbiased = _unbiased(graph, matched)
+    if unbiased:
+        notes.append(f"no bias in the file, zeros instead: {', '.join(unbiased)}")
     if file.folded:
         notes.append("the file's batch normalization is folded: it became one that adds the bias")
     ours = network.conventions.bn_eps

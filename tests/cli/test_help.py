@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from support.command import ROOT, Finished, mnv3gen
 
-COMMANDS = ("describe", "targets", "compile", "run")
+COMMANDS = ("describe", "targets", "compile", "import-weights", "run")
 SLOW_TO_IMPORT = {"tvm", "torch", "onnx", "onnxruntime", "numpy", "unicorn", "capstone", "PIL"}
 
 

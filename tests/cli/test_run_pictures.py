@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import log
@@ -223,19 +222,6 @@ def test_outputs_that_are_refused(
         "x.png", "a classification has no picture", "expected: .npz"
     )
     assert list(tmp_path.glob("x.*")) == []
-
-
-@pytest.mark.compile
-def test_without_the_extra(
-    command: Command,
-    detector: Bundle,
-    segmentation: Bundle,
-    street: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, "cv2", None)
-    command("run", detector.folder, street).refused("OpenCV", "'mnv3gen[pictures]'", code=1)
-    assert command("run", segmentation.folder, street).code == 0
 
 
 @pytest.mark.parametrize(

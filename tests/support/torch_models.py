@@ -121,41 +121,82 @@ class SameConv2d(nn.Conv2d):  # type: ignore[misc]
         )
 
 
+def convolved(
+    channels: int,
+    out: int,
+    kernel: int,
+    stride: int,
+    activation: str,
+    groups: int = 1,
+    eps: float = 1e-3,
+    dilation: int = 1,
+) -> Any:
+    """torchvision's `Conv2dNormActivation`: padding is half of the reach."""
+    return nn.Sequential(
+        nn.Conv2d(
+            channels,
+            out,
+            kernel,
+            stride,
+            dilation * (kernel // 2),
+            dilation,
+            groups,
+            bias=False,
+        ),
+        nn.BatchNorm2d(out, eps),
+        _act(activation),
+    )
+
+
 def torchvision_v3(rows: Rows, last: int, features: int, classes: int = 1000) -> Any:
     """`torchvision.models.MobileNetV3`: BN epsilon 1e-3."""
-    layers, channels = [_convolved(3, 16, 3, 2, "HS")], 16
-    for kernel, expansion, out, squeeze, activation, stride in rows:
-        block = []
-        if expansion != channels:
-            block.append(_convolved(channels, expansion, 1, 1, activation))
-        block.append(_convolved(expansion, expansion, kernel, stride, activation, expansion))
-        if squeeze:
-            gate = functional.hardsigmoid
-            block.append(SqueezeExcite(expansion, squeeze, ("fc1", "fc2"), gate))
-        block.append(_convolved(expansion, out, 1, 1, ""))
-        residual = stride == 1 and channels == out
-        layers.append(Named(residual, block=nn.Sequential(*block)))
-        channels = out
-    layers.append(_convolved(channels, last, 1, 1, "HS"))
+    layers = torchvision_v3_layers(rows, last)
     classifier = nn.Sequential(
         nn.Linear(last, features), nn.Hardswish(), nn.Dropout(0.2), nn.Linear(features, classes)
     )
     return _classifier(nn.Sequential(*layers), classifier)
 
 
+def torchvision_v3_layers(rows: Rows, last: int, dilated_from: int | None = None) -> list[Any]:
+    """Its `features`. From that bneck on, counted from 1, taps are 2 pixels apart and no strides.
+
+    The latter is what `dilated=True` makes of the last three.
+    """
+    layers, channels = [convolved(3, 16, 3, 2, "HS")], 16
+    for number, (kernel, expansion, out, squeeze, activation, stride) in enumerate(rows, 1):
+        dilated = dilated_from is not None and number >= dilated_from
+        step = 1 if dilated else stride
+        block = []
+        if expansion != channels:
+            block.append(convolved(channels, expansion, 1, 1, activation))
+        block.append(
+            convolved(
+                expansion, expansion, kernel, step, activation, expansion, dilation=1 + dilated
+            )
+        )
+        if squeeze:
+            gate = functional.hardsigmoid
+            block.append(SqueezeExcite(expansion, squeeze, ("fc1", "fc2"), gate))
+        block.append(convolved(expansion, out, 1, 1, ""))
+        residual = stride == 1 and channels == out
+        layers.append(Named(residual, block=nn.Sequential(*block)))
+        channels = out
+    return [*layers, convolved(channels, last, 1, 1, "HS")]
+
+
 def torchvision_v2(classes: int = 1000) -> Any:
     """`torchvision.models.MobileNetV2`: BN epsilon 1e-5."""
-    layers, channels, eps = [_convolved(3, 32, 3, 2, "R6", eps=1e-5)], 32, 1e-5
+    layers, channels, eps = [convolved(3, 32, 3, 2, "R6", eps=1e-5)], 32, 1e-5
     for ratio, out, repeats, first_stride in V2:
         for repeat in range(repeats):
             stride, width = 1 if repeat else first_stride, channels * ratio
-            block = [_convolved(channels, width, 1, 1, "R6", eps=eps)] if ratio != 1 else []
-            block.append(_convolved(width, width, 3, stride, "R6", width, eps))
+            block = [convolved(channels, width, 1, 1, "R6", eps=eps)] if ratio != 1 else []
+            block.append(convolved(width, width, 3, stride, "R6", width, eps))
             block += [nn.Conv2d(width, out, 1, bias=False), nn.BatchNorm2d(out, eps)]
             residual = stride == 1 and channels == out
             layers.append(Named(residual, conv=nn.Sequential(*block)))
             channels = out
-    layers.append(_convolved(channels, 1280, 1, 1, "R6", eps=eps))
+    layers.append(convolved(channels, 1280, 1, 1, "R6", eps=eps))
     classifier = nn.Sequential(nn.Dropout(0.2), nn.Linear(1280, classes))
     return _classifier(nn.Sequential(*layers), classifier)
 
@@ -236,22 +277,6 @@ def parameter_count(model: Any) -> int:
 def _classifier(features: Any, classifier: Any) -> Any:
     pool = nn.AdaptiveAvgPool2d(1)
     return Named(features=features, avgpool=pool, flatten=nn.Flatten(), classifier=classifier)
-
-
-def _convolved(
-    channels: int,
-    out: int,
-    kernel: int,
-    stride: int,
-    activation: str,
-    groups: int = 1,
-    eps: float = 1e-3,
-) -> Any:
-    return nn.Sequential(
-        nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(out, eps),
-        _act(activation),
-    )
 
 
 def _timm_blocks(rows: Rows, stem: int, gate: Any, eps: float, convolution: Any) -> list[Any]:

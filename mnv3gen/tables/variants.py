@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 from mnv3gen.errors import TableError, nearest_names
 from mnv3gen.tables.last_block import os32, reduced, rf2
@@ -16,22 +15,7 @@ from mnv3gen.tables.nonlinearities import hswish_from, naive_hswish, relu
 from mnv3gen.tables.segmentation_head import f128, f256
 from mnv3gen.tables.squeezes import squeeze_expansion, squeeze_input
 from mnv3gen.tables.stages import original_last_stage, released, stem32
-
-
-def torchvision(network: Network) -> Network:
-    """Take the conventions under which torchvision builds and trains these networks.
-
-    Its width rule is its own for MobileNetV3 only.
-    """
-    rule = network.conventions.width_rule
-    conventions = replace(
-        network.conventions,
-        padding="symmetric",
-        width_rule="torchvision" if rule == "paper" else rule,
-        preprocess="imagenet",
-    )
-    return replace(network, conventions=conventions)
-
+from mnv3gen.tables.torchvision import torchvision
 
 VARIANTS: dict[str, Callable[[Network], Network]] = {
     "torchvision": torchvision,

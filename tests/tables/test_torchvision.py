@@ -12,7 +12,7 @@ from mnv3gen.tables.format import format_network
 from mnv3gen.tables.network import Network
 from mnv3gen.tables.parse import parse
 from mnv3gen.tables.shapes import label_shapes, row_shapes
-from mnv3gen.tables.torchvision import torchvision
+from mnv3gen.tables.variants.torchvision import torchvision
 from mnv3gen.tables.zoo import names, resolve
 
 SEGMENTER, DETECTOR = "lraspp_mobilenet_v3_large", "ssdlite_mobilenet_v3_large"

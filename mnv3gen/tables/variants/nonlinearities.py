@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mnv3gen.tables.applicable import need_applicable
 from mnv3gen.tables.network import Network, Row
+from mnv3gen.tables.variants.applicable import need_applicable
 
 EXCHANGEABLE = ("RE", "R6", "HS")
 

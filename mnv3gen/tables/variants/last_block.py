@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from mnv3gen.tables.applicable import need_applicable
 from mnv3gen.tables.network import Network, Row
 from mnv3gen.tables.scaling import with_widths
 from mnv3gen.tables.shapes import row_shapes
+from mnv3gen.tables.variants.applicable import need_applicable
 from mnv3gen.tables.width_rules import C4, C5, Position, is_segmentation, row_labelled
 
 HALF = Fraction(1, 2)

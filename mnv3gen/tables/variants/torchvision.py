@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mnv3gen.tables.last_block import reduced
 from mnv3gen.tables.network import Conventions, Network, Row
 from mnv3gen.tables.scaling import with_classes
 from mnv3gen.tables.shapes import ROW_BEFORE, label_shapes
+from mnv3gen.tables.variants.last_block import reduced
 from mnv3gen.tables.width_rules import C4, C5, is_segmentation, row_labelled
 
 BN_EPS = 1e-5

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mnv3gen.tables.applicable import need_applicable
 from mnv3gen.tables.channels import ticked_squeeze
 from mnv3gen.tables.network import Network
 from mnv3gen.tables.shapes import row_shapes
+from mnv3gen.tables.variants.applicable import need_applicable
 
 
 def squeeze_input(network: Network) -> Network:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mnv3gen.tables.applicable import need_applicable
 from mnv3gen.tables.channels import ticked_squeeze
 from mnv3gen.tables.network import Network, Row
+from mnv3gen.tables.variants.applicable import need_applicable
 
 STEM = "conv2d 3x3 of 16, bneck"
 """How tables 1 and 2 begin."""

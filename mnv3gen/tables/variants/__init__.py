@@ -9,13 +9,13 @@ import re
 from collections.abc import Callable
 
 from mnv3gen.errors import TableError, nearest_names
-from mnv3gen.tables.last_block import os32, reduced, rf2
 from mnv3gen.tables.network import Network
-from mnv3gen.tables.nonlinearities import hswish_from, naive_hswish, relu
-from mnv3gen.tables.segmentation_head import f128, f256
-from mnv3gen.tables.squeezes import squeeze_expansion, squeeze_input
-from mnv3gen.tables.stages import original_last_stage, released, stem32
-from mnv3gen.tables.torchvision import torchvision
+from mnv3gen.tables.variants.last_block import os32, reduced, rf2
+from mnv3gen.tables.variants.nonlinearities import hswish_from, naive_hswish, relu
+from mnv3gen.tables.variants.segmentation_head import f128, f256
+from mnv3gen.tables.variants.squeezes import squeeze_expansion, squeeze_input
+from mnv3gen.tables.variants.stages import original_last_stage, released, stem32
+from mnv3gen.tables.variants.torchvision import torchvision
 
 VARIANTS: dict[str, Callable[[Network], Network]] = {
     "torchvision": torchvision,

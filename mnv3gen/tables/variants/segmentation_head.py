@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mnv3gen.tables.applicable import need_applicable
 from mnv3gen.tables.network import Network
+from mnv3gen.tables.variants.applicable import need_applicable
 from mnv3gen.tables.width_rules import C5, is_segmentation, row_labelled
 
 

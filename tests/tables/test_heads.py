@@ -13,6 +13,8 @@ from mnv3gen.tables.parse import parse
 from mnv3gen.tables.scaling import resized, with_classes
 from mnv3gen.tables.shapes import label_shapes, row_shapes, source_shapes
 
+from .spoiled import Case, check
+
 SSDLITE = """name: ssdlite_tiny
 input: 80x80x3
 classes: 4
@@ -164,7 +166,7 @@ wide  conv2d 1x1, NBN  -  6k  -  -  1  boxes
 """
 
 # What is replaced by what; line, column; problem, found, expected, nearest.
-CASES = [
+CASES: list[Case] = [
     ("boxes, mask", "boxes, msk", 3, 17, "unknown label", "msk", "stem, low", ("mask",)),
     ("boxes, mask", ",", 3, 10, "no outputs", ",", "labels of rows", ()),
     ("boxes, mask", "mask mask boxes", 3, 15, "an output given twice", "mask", "of mask", ()),
@@ -212,28 +214,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "line", "column", "problem", "found", "expected", "nearest"), CASES
-)
-def test_errors_name_their_places(
-    old: str,
-    new: str,
-    line: int,
-    column: int,
-    problem: str,
-    found: str,
-    expected: str,
-    nearest: tuple[str, ...],
-) -> None:
-    assert GOOD.count(old) == 1, "the case must change one place"
-    with pytest.raises(TableError) as caught:
-        parse(GOOD.replace(old, new), source="net.bneck")
-    error = caught.value
-    assert error.place == f"net.bneck:{line}:{column}"
-    assert problem in error.problem
-    assert found in str(error.found)
-    assert expected in str(error.expected)
-    assert error.nearest == nearest
+@pytest.mark.parametrize("case", CASES)
+def test_errors_name_their_places(case: Case) -> None:
+    check(GOOD, case)
 
 
 def test_the_table_that_the_cases_spoil_is_good() -> None:

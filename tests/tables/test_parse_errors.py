@@ -9,6 +9,8 @@ import pytest
 from mnv3gen.errors import InputError, TableError
 from mnv3gen.tables.parse import load, parse
 
+from .spoiled import Case, check
+
 GOOD = """name: small_net
 input: 32x32x3
 classes: 10
@@ -21,7 +23,7 @@ Input  Operator  exp size  #out  SE  NL  s
 """
 
 # What is replaced by what; line, column; problem, found, expected, nearest.
-CASES = [
+CASES: list[Case] = [
     (
         "name: s",
         "nane: s",
@@ -115,28 +117,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "line", "column", "problem", "found", "expected", "nearest"), CASES
-)
-def test_error_names_place_found_expected_and_nearest(
-    old: str,
-    new: str,
-    line: int,
-    column: int,
-    problem: str,
-    found: str,
-    expected: str,
-    nearest: tuple[str, ...],
-) -> None:
-    assert GOOD.count(old) == 1, "the case must change one place"
-    with pytest.raises(TableError) as caught:
-        parse(GOOD.replace(old, new), source="net.bneck")
-    error = caught.value
-    assert error.place == f"net.bneck:{line}:{column}"
-    assert problem in error.problem
-    assert found in str(error.found)
-    assert expected in str(error.expected)
-    assert error.nearest == nearest
+@pytest.mark.parametrize("case", CASES)
+def test_error_names_place_found_expected_and_nearest(case: Case) -> None:
+    check(GOOD, case)
 
 
 def test_the_table_that_the_cases_spoil_is_good() -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from mnv3gen.compile import manifest as manifests
+from mnv3gen.compile.folders import temporary_folder
 from mnv3gen.compile.manifest import File, Manifest
 from mnv3gen.errors import BundleError, InputError, Mnv3genError
 from mnv3gen.execute import Entry, Machine
@@ -117,15 +115,12 @@ def replacing(folder: Path) -> Iterator[Path]:
     """
     check_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        fresh.chmod(0o777 & ~_umask())
-        yield fresh
-        _swap(fresh, folder)
+        with temporary_folder(folder, folder.name) as fresh:
+            yield fresh
+            _swap(fresh, folder)
     except OSError as error:
         raise Mnv3genError(f"cannot write {folder}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def check_replaceable(folder: Path) -> None:
@@ -144,16 +139,14 @@ def _swap(fresh: Path, folder: Path) -> None:
     if not folder.exists():
         fresh.rename(folder)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        folder.rename(old / folder.name)
-        fresh.rename(folder)
-    except BaseException:
-        if not folder.exists():
-            (old / folder.name).rename(folder)
-        raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
+    with temporary_folder(folder, folder.name) as old:
+        try:
+            folder.rename(old / folder.name)
+            fresh.rename(folder)
+        except BaseException:
+            if not folder.exists():
+                (old / folder.name).rename(folder)
+            raise
 
 
 def _check_file(folder: Path, name: str, expected: File) -> None:
@@ -184,9 +177,3 @@ def _bytes(shape: tuple[int, ...]) -> int:
     for side in shape:
         size *= side
     return size
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

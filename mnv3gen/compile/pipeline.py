@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from mnv3gen import __version__
 from mnv3gen.compile import cache
 from mnv3gen.compile import manifest as manifests
 from mnv3gen.compile.bundle import MANIFEST, Bundle, check_replaceable, replacing
+from mnv3gen.compile.folders import temporary_folder
 from mnv3gen.compile.instructions import check_instructions
 from mnv3gen.compile.kernels import Observer, compile_kernels
 from mnv3gen.compile.link import link_benchmark, link_library
@@ -73,8 +73,7 @@ def _build(
 ) -> manifests.Manifest:
     """Compile, link and check in a temporary folder, then fill `folder`."""
     name, target = request.network.name, request.target
-    with tempfile.TemporaryDirectory(prefix=".build.", dir=folder.parent) as temporary:
-        build = Path(temporary)
+    with temporary_folder(folder, "build") as build:
         built = _compile(request, build, observe, dump)
         observe("link")
         library, _ = link_library(name, target, build)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from types import FrameType
 
 import click
 
@@ -73,6 +78,20 @@ def group() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run a command line; the exit code."""
+    with _interrupts() as interrupts:
+        try:
+            return _run(arguments)
+        except (click.Abort, KeyboardInterrupt):
+            pass
+        except Exception:
+            # TVM turns an exception of a callback, an interrupt too, into one of its own.
+            if not interrupts:
+                raise
+    click.echo("mnv3gen: interrupted; nothing half-written is left", err=True)
+    return INTERRUPTED
+
+
+def _run(arguments: list[str]) -> int:
     try:
         result = group.main(arguments, prog_name="mnv3gen", standalone_mode=False)
     except click.ClickException as error:
@@ -81,9 +100,6 @@ def run(arguments: list[str]) -> int:
     except Mnv3genError as error:
         click.echo(f"mnv3gen: {error}", err=True)
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("mnv3gen: interrupted; nothing half-written is left", err=True)
-        return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -91,3 +107,22 @@ def run(arguments: list[str]) -> int:
         click.echo(f"mnv3gen: {error.filename or 'system'}: {error.strerror or error}", err=True)
         return 1
     return result if isinstance(result, int) else 0
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """A list that gets an entry at each Ctrl-C, which raises KeyboardInterrupt as ever."""
+    seen: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+        signal.default_int_handler(number, frame)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield seen
+        return
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield seen
+    finally:
+        signal.signal(signal.SIGINT, before)

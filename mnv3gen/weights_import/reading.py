@@ -81,7 +81,8 @@ def _read_torch(path: Path) -> tuple[Tensors, tuple[str, ...]]:
         raise WeightsError(
             "not a file of tensors only; nothing in it was run",
             place=str(path),
-            found=first_line(error),
+            # torch's own words advise to load it all the same, which could run code.
+            found="something that torch.load(weights_only=True) refuses",
             expected=f"{FORMATS}; of a whole model, save model.state_dict()",
         ) from error
     except Exception as error:  # torch has no exception of its own for a broken file

@@ -20,6 +20,7 @@ from mnv3gen.tables.values import MAX_CHANNELS, Spot, Where
 HEADING = ("Input", "From", "Operator", "exp size", "#out", "SE", "NL", "s", "As")
 REQUIRED = ("Operator", "exp size", "#out", "SE", "NL", "s")
 OPTIONAL = {"Input", "From", "As"}
+SHORT = {"exp size": "exp"}  # what a heading may say instead
 TICK = "✓"
 
 Columns = tuple[str, ...] | None
@@ -34,7 +35,7 @@ def read_heading(lines: list[Cell]) -> tuple[Columns, list[Cell]]:
         return None, lines
     columns = tuple(each for each in HEADING if each not in OPTIONAL or each.lower() in given)
     for cell, column in zip(cells, columns, strict=False):
-        if cell.text.lower() != column.lower():
+        if cell.text.lower() not in (column.lower(), SHORT.get(column)):
             raise cell.error("unknown heading", column, (column,))
     if len(cells) != len(columns):
         raise lines[0].error("incomplete heading", "  ".join(columns))

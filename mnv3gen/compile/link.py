@@ -1,7 +1,7 @@
 """Kernels and C sources to a shared library, a static one and an executable, by zig.
 
-The PyPI package `ziglang` carries clang, lld and musl for every target, so that no compiler, NDK or
-sysroot has to be installed.
+The PyPI package `ziglang` carries clang and lld for every target, so that no compiler, NDK or
+sysroot has to be installed. Nothing is linked with a libc.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ EXPORTED = ("input_bytes", "output_bytes", "workspace_bytes", "alignment", "vers
 
 
 def link_library(name: str, target: Target, folder: Path) -> tuple[Path, Path]:
-    """`lib<name>.so` and `lib<name>.a` from `kernels.o` and the sources that lie in `folder`.
+    """`lib<name>.so` and `lib<name>.a` from the kernels and the sources that lie in `folder`.
 
     The shared library has no undefined symbol: it loads on glibc, musl and Android's libc alike.
     """
-    objects = ["kernels.o"]
-    objects += [_compile(source, target, folder) for source in (f"{name}.c", "weights.c")]
+    sources = (f"{name}.c", f"{name}-weights.c")
+    objects = [f"{name}-kernels.o", *(_compile(source, target, folder) for source in sources)]
     # Not in the static library, whose user has these functions from a libc.
-    memory = _compile("memory.c", target, folder, "-fno-builtin")
+    memory = _compile(f"{name}-memory.c", target, folder)
     shared, static = folder / f"lib{name}.so", folder / f"lib{name}.a"
     exports = "".join(f"{name}_{function};" for function in EXPORTED)
     (folder / "exports.map").write_text(f"{{ global: {exports} local: *; }};\n", encoding="utf-8")
-    _zig(
-        ["ld.lld", "-shared", "-o", shared.name, "-soname", shared.name],
-        ["--version-script=exports.map", "--no-undefined", "--gc-sections", "--hash-style=both"],
-        ["-z", f"max-page-size={target.link.page_size}", "-z", "noexecstack", "-z", "relro"],
-        ["-z", "now", "--build-id=none", *objects, memory],
+    _link(
+        target,
+        ["-shared", "-o", shared.name, "-soname", shared.name, "--hash-style=both"],
+        ["--version-script=exports.map", "--no-undefined", "-z", "relro", "-z", "now"],
+        [*objects, memory],
         folder=folder,
     )
     _zig(["ar", "rcsD", static.name, *objects], folder=folder)
@@ -41,22 +41,36 @@ def link_library(name: str, target: Target, folder: Path) -> tuple[Path, Path]:
 
 
 def link_benchmark(name: str, target: Target, folder: Path) -> Path:
-    """The static executable `benchmark` from `benchmark.c` and the static library."""
-    _zig(
-        ["cc", "-target", target.link.zig_target, "-std=c11", "-O2", "-static", "-s", "-w"],
-        ["-o", "benchmark", "benchmark.c", f"lib{name}.a"],
+    """The static executable `benchmark` from its sources and the static library.
+
+    It has no libc: zig would first build one for the target, which takes a minute.
+    """
+    sources = (f"{name}-benchmark.c", f"{name}-memory.c")
+    objects = [_compile(source, target, folder) for source in sources]
+    _link(
+        target,
+        ["-static", "-o", "benchmark", "--strip-all", *objects, f"lib{name}.a"],
         folder=folder,
     )
     return folder / "benchmark"
 
 
-def _compile(source: str, target: Target, folder: Path, *options: str) -> str:
+def _link(target: Target, *arguments: list[str], folder: Path) -> None:
+    _zig(
+        ["ld.lld", "--gc-sections", "--build-id=none", "-z", "noexecstack"],
+        ["-z", f"max-page-size={target.link.page_size}"],
+        *arguments,
+        folder=folder,
+    )
+
+
+def _compile(source: str, target: Target, folder: Path) -> str:
     compiled = f"{Path(source).stem}.o"
     _zig(
         ["cc", "-target", target.link.zig_target, "-std=c11", "-O2", "-fPIC", "-ffreestanding"],
         ["-fvisibility=hidden", "-fno-stack-protector", "-fno-unwind-tables"],
         # Zig's default is -g, and debug information names the folder.
-        ["-fno-asynchronous-unwind-tables", "-g0", *options, "-c", source, "-o", compiled],
+        ["-fno-asynchronous-unwind-tables", "-g0", "-c", source, "-o", compiled],
         folder=folder,
     )
     return compiled

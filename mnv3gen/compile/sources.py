@@ -22,9 +22,10 @@ EXPECTED_VALUES = 1024  # of the outputs, at most, that a bundle carries to chec
 def write_sources(
     name: str, target: str, labels: Mapping[str, str], program: Program, plan: MemoryPlan
 ) -> dict[str, str]:
-    """The header, the driver and the weights' source by file name.
+    """The header, the driver and what is linked with it, by file name.
 
-    `labels` has what only people read: `summary`, `identity` and `input_meaning`.
+    `labels` has what only people read: `summary`, `identity` and `input_meaning`. A hyphen sets
+    our own files apart, since a network may be called `memory` but not `tiny-memory`.
     """
     values: dict[str, Any] = {
         **_common(name, target),
@@ -39,13 +40,13 @@ def write_sources(
         "weights_bytes": len(program.weights),
         "weights_file": WEIGHTS_FILE,
         "declarations": _declarations(name, program),
-        "calls": "\n".join(_call(name, step, plan) for step in program.steps),
+        "calls": "\n".join(_call(step, plan) for step in program.steps),
     }
     return {
         f"{name}.h": _fill("library.h", values),
         f"{name}.c": _fill("library.c", values),
-        "weights.c": _fill("weights.c", values),
-        "memory.c": _fill("memory.c", values),
+        f"{name}-weights.c": _fill("weights.c", values),
+        f"{name}-memory.c": _fill("memory.c", values),
     }
 
 
@@ -63,8 +64,11 @@ def output_buffer(
 
 def write_benchmark(
     name: str, target: str, expected: npt.NDArray[np.float32], tolerance: float
-) -> str:
-    """The source of the benchmark; `expected` is the flat output buffer for the seeded input."""
+) -> dict[str, str]:
+    """The benchmark and what it has in place of a libc, by file name.
+
+    `expected` is the flat output buffer for the seeded input.
+    """
     stride = expected_stride(expected.size)
     values = _common(name, target) | {
         "stride": stride,
@@ -72,7 +76,8 @@ def write_benchmark(
         "largest": repr(float(np.abs(expected).max())),
         "tolerance": repr(tolerance),
     }
-    return _fill("benchmark.c", values)
+    parts = ("benchmark.c", "text.h", "linux.h")
+    return {f"{name}-{part}": _fill(part, values) for part in parts}
 
 
 def expected_stride(size: int) -> int:
@@ -112,9 +117,9 @@ def _declarations(name: str, program: Program) -> str:
     )
 
 
-def _call(name: str, step: Step, plan: MemoryPlan) -> str:
+def _call(step: Step, plan: MemoryPlan) -> str:
     arguments = ", ".join(_pointer(argument, plan) for argument in step.arguments)
-    return f"  {name}_{step.kernel}({arguments}); /* {step.tensor} */"
+    return f"  CALL({step.kernel}, ({arguments})); /* {step.tensor} */"
 
 
 def _pointer(argument: Argument, plan: MemoryPlan) -> str:

@@ -23,7 +23,7 @@ TRIPLE_PREFIXES = {
     "aarch64": ("aarch64", "arm64"),
     "arm": ("armv7", "thumbv7", "armv8l"),
 }
-# Zig ships no Android libc: a musl executable, linked statically, runs there.
+# Nothing that zig compiles for a bundle has a libc: musl's targets serve Android too.
 ZIG_ABIS = {
     ("x86_64", "linux"): ("musl", "gnu"),
     ("aarch64", "linux"): ("musl", "gnu"),

@@ -43,7 +43,7 @@ class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the kernels become a library and an executable.
 
     `zig_target` compiles the C driver and the static benchmark; `page_size` (bytes) is the
-    shared library's `max-page-size`.
+    `max-page-size` of both.
     """
 
     zig_target: str

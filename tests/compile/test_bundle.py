@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -113,13 +112,6 @@ def test_segments_are_aligned_to_pages(compiler: Compiler, target: str) -> None:
         assert not [s for s in loads if s["p_flags"] & 1 and s["p_flags"] & 2]
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_the_benchmark_needs_no_loader(compiler: Compiler, target: str) -> None:
-    with compiler(tiny(), target).bundle.benchmark.open("rb") as file:
-        kinds = [segment["p_type"] for segment in ELFFile(file).iter_segments()]
-    assert "PT_INTERP" not in kinds
-
-
 @pytest.mark.parametrize(("compiler_name", "suffix"), [("cc", "c"), ("c++", "cpp")])
 def test_the_header_compiles(
     tiny_bundle: Compiled, tmp_path: Path, compiler_name: str, suffix: str
@@ -141,51 +133,6 @@ def test_a_c_program_calls_it_from_two_threads(tiny_bundle: Compiled, tmp_path: 
     name, identity, *rest = result.stdout.split()
     assert (name, rest[0]) == ("tiny", "host")
     assert identity == tiny_bundle.bundle.manifest.identity
-
-
-def test_benchmark_times(tiny_bundle: Compiled) -> None:
-    printed = benchmark(tiny_bundle, "--runs", "3", "--warmup", "0")
-    assert printed["correct"] is True
-    assert printed["runs"] == 3
-    assert 0 < printed["min_ms"] <= printed["median_ms"] <= printed["p90_ms"]
-
-
-def test_benchmark_only_checks(tiny_bundle: Compiled) -> None:
-    printed = benchmark(tiny_bundle, "--check")
-    assert printed["correct"] is True
-    assert printed["max_error"] < 1e-4
-    assert "runs" not in printed
-
-
-def test_benchmark_computes_files(tiny_bundle: Compiled, tmp_path: Path) -> None:
-    shape = tiny_bundle.graph.input_shape
-    data = np.random.default_rng(3).standard_normal(shape).astype(np.float32)
-    data.tofile(tmp_path / "input.raw")
-    paths = ["--input", str(tmp_path / "input.raw"), "--output", str(tmp_path / "output.raw")]
-    benchmark(tiny_bundle, *paths)
-    (expected,) = run(tiny_bundle.graph, tiny_bundle.weights, data).values()
-    output = np.fromfile(tmp_path / "output.raw", dtype=np.float32)
-    np.testing.assert_allclose(output, expected.ravel(), atol=1e-4 * np.abs(expected).max())
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--frobnicate"],
-        ["--runs"],
-        ["--runs", "0"],
-        ["--runs", "many"],
-        ["--warmup", "-1"],
-        ["--input", "/nonexistent"],
-        ["--input", __file__],
-    ],
-)
-def test_benchmark_refuses(tiny_bundle: Compiled, arguments: list[str]) -> None:
-    command = [str(tiny_bundle.bundle.benchmark), *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert result.returncode == 2
-    assert result.stderr.startswith("benchmark: ")
-    assert result.stdout == ""
 
 
 def test_the_manifest_has_every_files_hash(tiny_bundle: Compiled) -> None:
@@ -243,14 +190,6 @@ def test_no_file_tells_where_it_was_made(compiler: Compiler, target: str) -> Non
         assert b".build." not in content, path.name
         for place in here:
             assert str(place).encode() + b"/" not in content, path.name
-
-
-def benchmark(compiled: Compiled, *arguments: str) -> dict[str, Any]:
-    """What the executable prints."""
-    command = [str(compiled.bundle.benchmark), *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
-    printed: dict[str, Any] = json.loads(result.stdout)
-    return printed
 
 
 def zig(*arguments: str) -> None:

@@ -6,49 +6,39 @@
  *   benchmark --input F --output F    run on a file of raw float32 values, write the raw outputs
  *
  * Prints one JSON object. Exit code 0, or 1 if the result is wrong, or 2 for a wrong argument.
+ *
+ * There is no libc and no compiler-rt: both would have to be built for the target first. So 64-bit
+ * integers are neither divided nor converted, for which code for armv7 would call functions.
  */
-#define _POSIX_C_SOURCE 200809L
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
 #include "${name}.h"
+#include "${name}-text.h"
 
 /* What the reference executor computes for the seeded input: every ${stride}th value. */
 static const float expected[] = {${expected}};
 static const double largest = ${largest}, tolerance = ${tolerance};
 
-static double now_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
-static int by_value(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-static void fail(const char *problem, const char *what) {
-  fprintf(stderr, "benchmark: %s: %s\n", problem, what);
-  exit(2);
-}
-
 static void *buffer(size_t bytes) {
-  size_t whole = (bytes + ${macro}_ALIGNMENT - 1) / ${macro}_ALIGNMENT * ${macro}_ALIGNMENT;
-  void *memory = aligned_alloc(${macro}_ALIGNMENT, whole);
-  if (!memory) fail("cannot allocate", "not enough memory");
-  return memset(memory, 0, whole);
+  void *memory = allocate(bytes);
+  if (!memory) fail("cannot allocate", "not enough memory", 0);
+  return memory;
 }
 
-static void transfer(const char *path, const char *mode, void *data, size_t bytes) {
-  FILE *file = fopen(path, mode);
-  if (!file) fail("cannot open", path);
-  size_t done = mode[0] == 'r' ? fread(data, 1, bytes, file) : fwrite(data, 1, bytes, file);
-  int more = mode[0] == 'r' && fgetc(file) != EOF;
-  if (fclose(file) || done != bytes || more) fail("not of the expected size", path);
+static void read_file(const char *path, void *data, size_t bytes) {
+  char more;
+  long file = open_file(path, READING);
+  if (file < 0) fail("cannot open", path, file);
+  long done = transfer(READ, file, data, bytes);
+  if (done < 0) fail("cannot read", path, done);
+  if ((size_t)done != bytes || transfer(READ, file, &more, 1) != 0)
+    fail("not of the expected size", path, 0);
+  close_file(file);
+}
+
+static void write_file(const char *path, const void *data, size_t bytes) {
+  long file = open_file(path, WRITING);
+  if (file < 0) fail("cannot open", path, file);
+  long done = transfer(WRITE, file, data, bytes), closed = close_file(file);
+  if (done < 0 || closed < 0) fail("cannot write", path, done < 0 ? done : closed);
 }
 
 /* The seeded input of mnv3gen/graph/seeded.py with seed 0. */
@@ -62,71 +52,101 @@ static void fill(float *input, size_t count) {
   }
 }
 
-static long number(int *at, int count, char **arguments, long least) {
-  char *end;
-  if (*at + 1 >= count) fail("needs a number", arguments[*at]);
-  long value = strtol(arguments[++*at], &end, 10);
-  if (*end || value < least || value > 1000000) fail("not a number in range", arguments[*at]);
-  return value;
+static const char *word(int *at, int count, char **arguments, const char *lacks) {
+  if (*at + 1 >= count) fail(lacks, arguments[*at], 0);
+  return arguments[++*at];
 }
 
-static const char *word(int *at, int count, char **arguments) {
-  if (*at + 1 >= count) fail("needs a file", arguments[*at]);
-  return arguments[++*at];
+static long number(int *at, int count, char **arguments, long least) {
+  const char *text = word(at, count, arguments, "needs a number");
+  long value = read_whole(text, 1000000);
+  if (value < least) fail("not a number in range", text, 0);
+  return value;
 }
 
 static double largest_error(const float *output) {
   double error = 0;
   for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
-    double difference = fabs((double)output[i * ${stride}] - (double)expected[i]);
-    if (!(difference <= error)) error = difference; /* keeps a NaN */
+    double difference = (double)output[i * ${stride}] - (double)expected[i];
+    if (difference != difference) return difference; /* a NaN */
+    if (difference < 0) difference = -difference;
+    if (difference > error) error = difference;
   }
   return error;
+}
+
+/* Shell's method. */
+static void sort(double *values, long count) {
+  for (long gap = count / 2; gap; gap /= 2)
+    for (long i = gap; i < count; i++) {
+      double value = values[i];
+      long at = i;
+      for (; at >= gap && values[at - gap] > value; at -= gap) values[at] = values[at - gap];
+      values[at] = value;
+    }
+}
+
+static void print_field(const char *name, double ms) {
+  write_text(OUT, ", \"");
+  write_text(OUT, name);
+  write_text(OUT, "\": ");
+  write_fixed(OUT, ms);
+}
+
+static void time_runs(long runs, long warmup, float *input, float *output, void *workspace) {
+  double *times = buffer((size_t)runs * sizeof(double));
+  for (long i = 0; i < warmup; i++) ${name}_run(input, output, workspace);
+  for (long i = 0; i < runs; i++) {
+    double start = now_ms();
+    ${name}_run(input, output, workspace);
+    times[i] = now_ms() - start;
+  }
+  sort(times, runs);
+  write_text(OUT, ", \"runs\": ");
+  write_whole(OUT, (uint32_t)runs, 1);
+  print_field("min_ms", times[0]);
+  print_field("median_ms", times[runs / 2]);
+  print_field("p90_ms", times[(runs - 1) * 9 / 10]);
 }
 
 int main(int count, char **arguments) {
   long runs = 50, warmup = 5;
   const char *from = NULL, *to = NULL;
   for (int i = 1; i < count; i++) {
-    if (!strcmp(arguments[i], "--runs")) runs = number(&i, count, arguments, 1);
-    else if (!strcmp(arguments[i], "--warmup")) warmup = number(&i, count, arguments, 0);
-    else if (!strcmp(arguments[i], "--check")) runs = 0;
-    else if (!strcmp(arguments[i], "--input")) from = word(&i, count, arguments);
-    else if (!strcmp(arguments[i], "--output")) to = word(&i, count, arguments);
-    else fail("unknown argument", arguments[i]);
+    if (same(arguments[i], "--runs")) runs = number(&i, count, arguments, 1);
+    else if (same(arguments[i], "--warmup")) warmup = number(&i, count, arguments, 0);
+    else if (same(arguments[i], "--check")) runs = 0;
+    else if (same(arguments[i], "--input")) from = word(&i, count, arguments, "needs a file");
+    else if (same(arguments[i], "--output")) to = word(&i, count, arguments, "needs a file");
+    else fail("unknown argument", arguments[i], 0);
   }
   float *input = buffer(${macro}_INPUT_BYTES), *output = buffer(${macro}_OUTPUT_BYTES);
   void *workspace = buffer(${macro}_WORKSPACE_BYTES);
-  if (from) transfer(from, "rb", input, ${macro}_INPUT_BYTES);
+  if (from) read_file(from, input, ${macro}_INPUT_BYTES);
   else fill(input, ${macro}_INPUT_BYTES / sizeof(float));
   double start = now_ms();
   int32_t code = ${name}_run(input, output, workspace);
   double first = now_ms() - start;
   if (code) {
-    fprintf(stderr, "benchmark: ${name}_run returned %d\n", (int)code);
+    write_text(ERR, "benchmark: ${name}_run returned ");
+    write_whole(ERR, (uint32_t)code, 1);
+    write_text(ERR, "\n");
     return 1;
   }
-  if (to) transfer(to, "wb", output, ${macro}_OUTPUT_BYTES);
-  printf("{\"version\": \"%s\", \"first_ms\": %.6f", ${name}_version(), first);
-  if (from) {
-    printf("}\n");
-    return 0;
+  if (to) write_file(to, output, ${macro}_OUTPUT_BYTES);
+  write_text(OUT, "{\"version\": \"");
+  write_text(OUT, ${name}_version());
+  write_text(OUT, "\"");
+  print_field("first_ms", first);
+  int right = 1;
+  if (!from) {
+    double error = largest_error(output) / largest;
+    right = error <= tolerance;
+    write_text(OUT, ", \"max_error\": ");
+    write_scientific(OUT, error);
+    write_text(OUT, right ? ", \"correct\": true" : ", \"correct\": false");
+    if (runs && right) time_runs(runs, warmup, input, output, workspace);
   }
-  double error = largest_error(output) / largest;
-  int right = error <= tolerance;
-  printf(", \"max_error\": %.3g, \"correct\": %s", error, right ? "true" : "false");
-  if (runs && right) {
-    double *times = buffer((size_t)runs * sizeof(double));
-    for (long i = 0; i < warmup; i++) ${name}_run(input, output, workspace);
-    for (long i = 0; i < runs; i++) {
-      start = now_ms();
-      ${name}_run(input, output, workspace);
-      times[i] = now_ms() - start;
-    }
-    qsort(times, (size_t)runs, sizeof(double), by_value);
-    printf(", \"runs\": %ld, \"min_ms\": %.6f, \"median_ms\": %.6f, \"p90_ms\": %.6f", runs,
-           times[0], times[runs / 2], times[(runs - 1) * 9 / 10]);
-  }
-  printf("}\n");
+  write_text(OUT, "}\n");
   return right ? 0 : 1;
 }

@@ -6,6 +6,11 @@
 
 #define API __attribute__((visibility("default")))
 
+/* A call of a kernel; `mnv3gen profile` defines it otherwise, to read a clock after each. */
+#ifndef CALL
+#define CALL(kernel, arguments) ${name}_##kernel arguments
+#endif
+
 /* ${weights_bytes} bytes of float32, packed for the kernels that read them. */
 extern const unsigned char ${name}_weights[] __attribute__((visibility("hidden")));
 

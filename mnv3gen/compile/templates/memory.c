@@ -1,5 +1,5 @@
-/* What LLVM may call for loops that copy or fill. Only the shared library has its own, hidden: a
- * program that links the static library has them from its libc.
+/* What LLVM may call for loops that copy or fill. The shared library has its own, hidden, and so has
+ * the benchmark: another program that links the static library has them from its libc.
  */
 #include <stddef.h>
 

@@ -30,7 +30,8 @@ class Kernel:
     """A fused kernel; shapes are (height, width, channels), `padding` (top, left, bottom, right).
 
     `epilogue` lists what follows the sum of products, in order: "bias", an activation, "add" for a
-    residual input. `detail` is what else tells kernels of a kind apart.
+    residual input. `detail` is what else tells kernels of a kind apart. `others` has the shapes of
+    the tensors that are read beside the first: the residual, a gate, what is concatenated.
     """
 
     kind: Kind
@@ -43,6 +44,12 @@ class Kernel:
     epilogue: tuple[str, ...] = ()
     dtype: str = "float32"
     detail: str = ""
+    others: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def reads(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes of the tensors that are read; weights and other constants are none."""
+        return (self.input, *self.others)
 
     @property
     def name(self) -> str:
@@ -81,7 +88,8 @@ def read_kernel(function: Any) -> Kernel:
     if name == "relax.nn.conv2d":
         return _read_convolution(calls, inputs[0], written)
     kind, detail = OTHER_KINDS[name]
-    return Kernel(kind, inputs[0], written, detail=detail(calls[0], inputs))
+    others = tuple(shape for shape in inputs[1:] if len(shape) == len(written))
+    return Kernel(kind, inputs[0], written, detail=detail(calls[0], inputs), others=others)
 
 
 def _window_and_strides(call: Any, _inputs: list[tuple[int, ...]]) -> str:
@@ -124,6 +132,7 @@ def _read_convolution(calls: list[Any], read: tuple[int, ...], written: tuple[in
     attributes = calls[0].attrs
     depthwise = int(attributes.groups) > 1
     top, left, bottom, right = (int(side) for side in attributes.padding)
+    epilogue = _epilogue([str(call.op.name) for call in calls[1:]])
     return Kernel(
         "dwconv" if depthwise else "conv",
         read,
@@ -132,7 +141,8 @@ def _read_convolution(calls: list[Any], read: tuple[int, ...], written: tuple[in
         stride=int(attributes.strides[0]),
         dilation=int(attributes.dilation[0]),
         padding=(top, left, bottom, right),
-        epilogue=_epilogue([str(call.op.name) for call in calls[1:]]),
+        epilogue=epilogue,
+        others=(written,) if "add" in epilogue else (),
     )
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from mnv3gen.compile.kernel import Kernel, read_kernel
+from mnv3gen.compile.calls import Calls, read_calls
+from mnv3gen.compile.kernel import read_kernel
 from mnv3gen.compile.passes.expose_c_abi import expose_c_abi
 from mnv3gen.compile.passes.fuse_kernels import fuse_kernels
 from mnv3gen.compile.passes.hoist_temporaries import hoist_temporaries
 from mnv3gen.compile.passes.lower_kernels import lower_kernels
 from mnv3gen.compile.passes.name_kernels import name_kernels
 from mnv3gen.compile.passes.schedule_kernels import schedule_kernels
-from mnv3gen.compile.program import Program, read_program
+from mnv3gen.compile.plan import LookUp, Plan, Step, make_plan
+from mnv3gen.compile.prefetch import plan_prefetch
+from mnv3gen.compile.program import Program, write_program
+from mnv3gen.generate.group import Generated
 from mnv3gen.graph.graph import Graph
 from mnv3gen.lower.relax import to_relax
 from mnv3gen.lower.resize import legalize_resize
@@ -32,9 +36,9 @@ LEGALIZATIONS = {"relax.image.resize2d": legalize_resize}  # in place of TVM's o
 
 @dataclass(frozen=True)
 class Kernels:
-    """What code generation gives: the kernels by name, the calls in order, and the object file."""
+    """What code generation gives beside the object file: the plan and the calls' arguments."""
 
-    kernels: Mapping[str, Kernel]
+    plan: Plan
     program: Program
 
 
@@ -46,37 +50,104 @@ def compile_kernels(
     object_file: Path,
     observe: Observer = lambda phase: None,
     dump: Path | None = None,
+    look_up: LookUp = lambda group, schedule: None,
 ) -> Kernels:
     """Write a graph's kernels for a target to `object_file`, as symbols `<prefix>_<kernel>`.
 
     `observe` is called with each phase's name before it starts; `dump` is an existing folder that
-    gets the IR after each.
+    gets the IR after each; `look_up` gives tuned parameters.
     """
-    from tvm.relax.transform import FuseTIR, LegalizeOps
     from tvm.target import Target as TvmTarget
-    from tvm.tirx.transform import BindTarget, LowerIntrin, LowerTVMBuiltin
+    from tvm.tirx.transform import LowerIntrin, LowerTVMBuiltin, StmtSimplify
 
     phases = Phases(observe, dump)
     tvm_target = TvmTarget(target.tvm_dict())
     with tvm_target:
         module = phases.run("lower", lambda _: to_relax(graph, weights), None)
-        module = phases.run("fuse-kernels", fuse_kernels(), module)
-        module = phases.run("name-kernels", name_kernels(), module)
-        kernels = {name: read_kernel(module[name]) for name in _kernel_names(module)}
-        module = phases.run("legalize", LegalizeOps(LEGALIZATIONS), module)
-        module = phases.run("fuse-tir", FuseTIR(), module)
-        calls, module = _split(module)
-        module = phases.run("schedule", schedule_kernels(kernels, target.core), module)
-        module = phases.run("hoist-temporaries", hoist_temporaries(), module)
-        program = read_program(calls, {name: module[name] for name in kernels})
-        module = BindTarget(tvm_target.with_host(tvm_target))(module)
-        module = phases.run("lower-kernels", lower_kernels(), module)
-        module = phases.run("expose-c-abi", expose_c_abi(prefix, tvm_target), module)
+        calls, module = fused_calls(module, phases)
+        plan = phases.run("plan", lambda it: _planned(it, target, look_up), calls)
+        generated = generate(plan, target)
+        fallbacks = _fallbacks(phases, module, plan, target, tvm_target)
+        program = write_program(plan, calls, generated, fallbacks, target.core)
+        lowered = _lowered(phases, fallbacks, prefix, tvm_target)
+        module = phases.run(
+            "generate", lambda it: _joined(it, generated, prefix, tvm_target), lowered
+        )
+        module = phases.run("simplify", StmtSimplify(), module)
         module = phases.run("lower-builtins", LowerTVMBuiltin(), module)
         module = phases.run("lower-intrinsics", LowerIntrin(), module)
         code = phases.run("generate-code", lambda it: _generate(it, tvm_target), module)
     code.write_to_file(str(object_file))
-    return Kernels(kernels, program)
+    return Kernels(plan, program)
+
+
+def fused_calls(module: tvm.IRModule, phases: Phases) -> tuple[Calls, tvm.IRModule]:
+    """The kernel calls of a network in Relax, and the module in which each kernel is a function."""
+    module = phases.run("fuse-kernels", fuse_kernels(), module)
+    module = phases.run("name-kernels", name_kernels(), module)
+    kernels = {name: read_kernel(module[name]) for name in _kernel_names(module)}
+    return read_calls(module, kernels), module
+
+
+def generate(plan: Plan, target: Target) -> dict[str, Generated]:
+    """Write the kernel of every group that has a generator, by the groups' names."""
+    written: dict[str, Generated] = {}
+    for step in plan.steps:
+        if step.schedule.generates and step.group.name not in written:
+            written[step.group.name] = step.schedule.generate(
+                step.group, target.core, step.choice.parameters, step.ahead
+            )
+    return written
+
+
+def _planned(calls: Calls, target: Target, look_up: LookUp) -> Plan:
+    return plan_prefetch(make_plan(calls, target.core, look_up), target.core)
+
+
+def _fallbacks(
+    phases: Phases, module: tvm.IRModule, plan: Plan, target: Target, tvm_target: Any
+) -> dict[str, Any]:
+    """TVM's own functions of the kernels that no generator accepts, scheduled by rule."""
+    from tvm.relax.transform import FuseTIR, LegalizeOps
+    from tvm.tirx.transform import BindTarget
+
+    kernels = {
+        step.group.name: step.group.kernels[0] for step in plan.steps if not step.schedule.generates
+    }
+    if not kernels:
+        return {}
+    module = phases.run("legalize", LegalizeOps(LEGALIZATIONS), module)
+    module = phases.run("fuse-tir", FuseTIR(), module)
+    module = _only(module, kernels)
+    module = phases.run("schedule", schedule_kernels(kernels, target.core), module)
+    module = phases.run("hoist-temporaries", hoist_temporaries(), module)
+    module = BindTarget(tvm_target.with_host(tvm_target))(module)
+    return {name: module[name] for name in kernels}
+
+
+def _lowered(
+    phases: Phases, fallbacks: dict[str, Any], prefix: str, tvm_target: Any
+) -> tvm.IRModule:
+    import tvm
+
+    module = tvm.IRModule(fallbacks)
+    if not fallbacks:
+        return module
+    module = phases.run("lower-kernels", lower_kernels(), module)
+    return phases.run("expose-c-abi", expose_c_abi(prefix, tvm_target), module)
+
+
+def _joined(
+    lowered: tvm.IRModule, generated: Mapping[str, Generated], prefix: str, tvm_target: Any
+) -> tvm.IRModule:
+    """Both kinds of functions in one module, by their symbols."""
+    import tvm
+
+    functions = {variable.name_hint: f for variable, f in lowered.functions.items()}
+    for name, kernel in generated.items():
+        symbol = f"{prefix}_{name}"
+        functions[symbol] = kernel.builder.function(symbol, tvm_target)
+    return tvm.IRModule(functions)
 
 
 class Phases:
@@ -100,12 +171,19 @@ class Phases:
 
 
 def _texts(result: Any) -> dict[str, str]:
-    """A module as TVMScript; machine code as LLVM IR and assembly."""
+    """A module as TVMScript, a plan as a list, machine code as LLVM IR and assembly."""
     import tvm
 
     if isinstance(result, tvm.IRModule):
         return {".py": result.script()}
+    if isinstance(result, Plan):
+        return {".txt": "".join(f"{_line(step)}\n" for step in result.steps)}
     return {".ll": result.inspect_source("ll"), ".s": result.inspect_source("asm")}
+
+
+def _line(step: Step) -> str:
+    parameters = " ".join(f"{name}={value}" for name, value in step.choice.parameters.items())
+    return f"{step.group.name}: {step.schedule.name} {parameters} ({step.choice.provenance})"
 
 
 def _kernel_names(module: tvm.IRModule) -> list[str]:
@@ -113,13 +191,11 @@ def _kernel_names(module: tvm.IRModule) -> list[str]:
     return [name for name in names if name != "main"]
 
 
-def _split(module: tvm.IRModule) -> tuple[Any, tvm.IRModule]:
-    """The function `main`, which calls, and a module of the kernels, which compute."""
+def _only(module: tvm.IRModule, names: Iterable[str]) -> tvm.IRModule:
+    """A module of some of a module's functions."""
     import tvm
 
-    functions = dict(module.functions.items())
-    main = functions.pop(module.get_global_var("main"))
-    return main, tvm.IRModule(functions)
+    return tvm.IRModule({module.get_global_var(name): module[name] for name in names})
 
 
 def _generate(module: tvm.IRModule, target: Any) -> Any:

@@ -9,7 +9,7 @@ import msgspec
 
 from mnv3gen.images import Preprocess
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -63,7 +63,24 @@ class KernelRecord(Record, frozen=True):
     calls: int
     schedule: str
     schedule_version: int
+    parameters: dict[str, int]
     provenance: str
+
+
+class PlanStep(Record, frozen=True):
+    """One call: what its kernel computes together, and which tensors it reads and writes.
+
+    Costs are in vector multiply-adds (mnv3gen/generate/cost.py); `cost_apart` is that of the same
+    kernels one by one.
+    """
+
+    kernel: str
+    computes: tuple[str, ...]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    cost: int
+    cost_apart: int
+    prefetched_lines: int
 
 
 class Expected(Record, frozen=True):
@@ -105,6 +122,7 @@ class Manifest(Record, frozen=True):
     labels: tuple[str, ...]
     memory: Memory
     kernels: tuple[KernelRecord, ...]
+    plan: tuple[PlanStep, ...]
     expected: Expected
     verification: Verification | None
     files: dict[str, File]

@@ -92,10 +92,10 @@ def _build(
 
 
 def _compile(request: Request, build: Path, observe: Observer, dump: Path | None) -> Built:
-    """Fill `build` with kernels.o, the C sources and the weights."""
+    """Fill `build` with the kernels' object file, the C sources and the weights."""
     name, weights, graph = request.network.name, request.weights, expand(request.network)
     kernels = compile_kernels(
-        graph, weights, request.target, name, build / "kernels.o", observe, dump
+        graph, weights, request.target, name, build / f"{name}-kernels.o", observe, dump
     )
     observe("plan-memory")
     plan = plan_memory(kernels.program.intervals)
@@ -114,7 +114,7 @@ def _write_sources(request: Request, built: Built, build: Path) -> None:
     }
     expected = output_buffer(program.outputs, built.expected)
     sources = write_sources(name, target, labels, program, built.plan)
-    sources["benchmark.c"] = write_benchmark(name, target, expected, TOLERANCE)
+    sources |= write_benchmark(name, target, expected, TOLERANCE)
     for file, text in sources.items():
         (build / file).write_text(text, encoding="utf-8")
     (build / WEIGHTS_FILE).write_bytes(program.weights)

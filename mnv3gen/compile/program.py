@@ -1,4 +1,4 @@
-"""`Program`: the calls that compute a network, in order, read from the fused Relax module.
+"""`Program`: the calls that compute a network, in order, with where each argument lies.
 
 A call's arguments say where they lie: in the caller's input or output, in the weights, or in the
 arena. The program knows sizes and order; where in the arena a tensor lies is the memory plan's.
@@ -6,18 +6,24 @@ arena. The program knows sizes and order; where in the arena a tensor lies is th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from mnv3gen.compile.calls import INPUT, Calls, bytes_of
+from mnv3gen.compile.plan import Plan
+from mnv3gen.compile.plan import Step as Planned
+from mnv3gen.generate.group import Generated
 from mnv3gen.graph.liveness import Interval
+from mnv3gen.targets import Core
 
 if TYPE_CHECKING:
-    from tvm import relax, tirx
+    from tvm import tirx
 
+AHEAD = "ahead"  # marks an argument whose offset counts bytes of unpacked weights
 ALIGNMENT = 64  # bytes; a cache line, and enough for every vector
 Place: TypeAlias = Literal["input", "output", "weights", "arena"]
 
@@ -71,92 +77,125 @@ def aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-def read_program(main: relax.Function, kernels: Mapping[str, tirx.PrimFunc]) -> Program:
-    """The program of a Relax function that is a list of kernel calls.
+def write_program(
+    plan: Plan,
+    calls: Calls,
+    generated: Mapping[str, Generated],
+    fallbacks: Mapping[str, tirx.PrimFunc],
+    core: Core,
+) -> Program:
+    """The program of a plan.
 
-    `kernels` has the PrimFuncs by name, with their temporaries as parameters after the output.
+    `generated` has the written kernels by the groups' names, `fallbacks` TVM's functions of the
+    others, with their temporaries as parameters after the output.
     """
-    return _Reader(main, kernels).program()
+    return _Writer(plan, calls, generated, fallbacks, core).program()
 
 
-class _Reader:
-    """Collects steps, weights and lifetimes while it goes through `main`.
+class _Writer:
+    """Collects steps, weights and lifetimes while it goes through the plan."""
 
-    Tensors are named t0, t1, ... by the step that makes them: the names of Relax variables are not
-    unique after fusion.
-    """
-
-    def __init__(self, main: relax.Function, kernels: Mapping[str, tirx.PrimFunc]) -> None:
-        self.main = main
-        self.kernels = kernels
+    def __init__(
+        self,
+        plan: Plan,
+        calls: Calls,
+        generated: Mapping[str, Generated],
+        fallbacks: Mapping[str, tirx.PrimFunc],
+        core: Core,
+    ) -> None:
+        self.plan, self.calls, self.core = plan, calls, core
+        self.generated, self.fallbacks = generated, fallbacks
         self.weights = bytearray()
         self.weight_offsets: dict[bytes, int] = {}
         self.lives: dict[str, list[int]] = {}  # bytes, first step, last step
-        self.outputs: dict[Any, Output] = {}
-        self.arguments: dict[Any, Argument] = {}  # by variable
+        self.shapes = {call.tensor: call.kernel.output for call in calls.calls}
+        self.arguments: dict[str, Argument] = {INPUT: Argument("input", INPUT)}
+        self.outputs = self._outputs()
+        self.bytes_before = 0  # of unpacked weights, up to a step
+        self.starts: list[tuple[int, int]] = []  # of each step's weights: unpacked, packed
 
     def program(self) -> Program:
-        from tvm import relax
-
-        (data,) = self.main.params
-        self.arguments[data] = Argument("input", "input")
-        bindings = [binding for block in self.main.body.blocks for binding in block.bindings]
-        self._find_outputs(bindings)
-        calls = [binding for binding in bindings if isinstance(binding.value, relax.Call)]
-        steps = tuple(self._step(index, call) for index, call in enumerate(calls))
+        steps = [self._step(index, step) for index, step in enumerate(self.plan.steps)]
         return Program(
-            steps=steps,
+            steps=tuple(self._resolved(step) for step in steps),
             intervals=tuple(Interval(name, *life) for name, life in self.lives.items()),
             weights=bytes(self.weights),
-            input_shape=(1, *_image_shape(data)),
-            input_bytes=_bytes(data),
-            outputs=tuple(self.outputs.values()),
+            input_shape=(1, *self.calls.input_shape),
+            input_bytes=bytes_of(self.calls.input_shape),
+            outputs=self.outputs,
         )
 
-    def _find_outputs(self, bindings: list[Any]) -> None:
-        """Follow the returned variable, or tuple of variables, to the calls that make it."""
-        from tvm import relax
+    def _outputs(self) -> tuple[Output, ...]:
+        """Place the outputs one after the other in the caller's buffer."""
+        outputs, offset = [], 0
+        for tensor in self.calls.outputs:
+            shape = self.shapes[tensor]
+            self.arguments[tensor] = Argument("output", tensor, offset)
+            outputs.append(Output((1, *shape), offset, bytes_of(shape)))
+            offset += aligned(bytes_of(shape))
+        return tuple(outputs)
 
-        values = {binding.var: binding.value for binding in bindings}
+    def _step(self, index: int, step: Planned) -> Step:
+        name = step.group.name
+        self.starts.append((self.bytes_before, len(self.weights)))
+        self.bytes_before += step.weight_bytes
+        arguments = (
+            self._generated(index, step, self.generated[name])
+            if name in self.generated
+            else self._fallback(index, step, self.fallbacks[name])
+        )
+        return Step(name, step.tensors[-1], tuple(arguments))
 
-        def origin(variable: Any) -> Any:
-            value = values[variable]
-            return variable if isinstance(value, relax.Call) else origin(value)
+    def _generated(self, index: int, step: Planned, kernel: Generated) -> Iterator[Argument]:
+        """Inputs, packed weights, what to prefetch, outputs, scratch memory."""
+        for tensor in step.inputs:
+            yield self._read(index, tensor)
+        if kernel.frame.weights:
+            constants = [call.constants for call in step.calls]
+            parameters = step.choice.parameters
+            for array in step.schedule.pack(step.group, self.core, parameters, constants):
+                yield Argument("weights", "", self._weight(array))
+        if kernel.frame.ahead is not None:
+            yield Argument("weights", AHEAD, step.ahead_from)
+        for tensor in step.tensors:
+            yield self._written(index, tensor)
+        if kernel.frame.scratch is not None:
+            size = kernel.frame.scratch_elements * np.float32().itemsize
+            yield self._allocated(index, f"{step.tensors[-1]}.scratch", size)
 
-        returned = self.main.body.body
-        while isinstance(values.get(returned), relax.Var):
-            returned = values[returned]
-        bound = values[returned]
-        offset = 0
-        for variable in map(origin, bound.fields if isinstance(bound, relax.Tuple) else [returned]):
-            self.outputs[variable] = Output(_shape(variable), offset, _bytes(variable))
-            offset += aligned(_bytes(variable))
+    def _fallback(self, index: int, step: Planned, function: tirx.PrimFunc) -> Iterator[Argument]:
+        """The call's arguments as they are, the output, temporaries."""
+        (call,) = step.calls
+        for argument in call.arguments:
+            if isinstance(argument, str):
+                yield self._read(index, argument)
+            else:
+                yield Argument("weights", "", self._weight(argument))
+        yield self._written(index, call.tensor)
+        for number, temporary in enumerate(function.params[len(call.arguments) + 1 :]):
+            yield self._allocated(index, f"{call.tensor}.{number}", _bytes(temporary))
 
-    def _step(self, index: int, binding: Any) -> Step:
-        call = binding.value
-        if call.op.name != "relax.call_tir":
-            raise ValueError(f"main calls {call.op.name}, expected only kernels")
-        kernel, name = str(call.args[0].name_hint), f"t{index}"
-        arguments = [self._read(index, value) for value in call.args[1].fields]
-        if binding.var in self.outputs:
-            written = Argument("output", name, self.outputs[binding.var].offset)
-        else:
-            written = self._allocated(index, name, _bytes(binding.var))
-        self.arguments[binding.var] = written
-        arguments.append(written)
-        for number, temporary in enumerate(self.kernels[kernel].params[len(arguments) :]):
-            arguments.append(self._allocated(index, f"{name}.{number}", _bytes(temporary)))
-        return Step(kernel, name, tuple(arguments))
+    def _resolved(self, step: Step) -> Step:
+        """Turn positions in the unpacked weights into those in the packed ones."""
+        return replace(step, arguments=tuple(self._packed(it) for it in step.arguments))
 
-    def _read(self, index: int, value: Any) -> Argument:
-        from tvm import relax
+    def _packed(self, argument: Argument) -> Argument:
+        if argument.tensor != AHEAD:
+            return argument
+        before, packed = max(start for start in self.starts if start[0] <= argument.offset)
+        offset = min(packed + argument.offset - before, len(self.weights) - 1)
+        return Argument("weights", "", aligned(offset + 1) - ALIGNMENT)
 
-        if not isinstance(value, relax.Var):
-            return Argument("weights", "", self._weight(value.value.numpy()))
-        argument = self.arguments[value]
-        if argument.place == "arena":
-            self.lives[argument.tensor][2] = index
-        return argument
+    def _read(self, index: int, tensor: str) -> Argument:
+        if tensor in self.lives:
+            self.lives[tensor][2] = index
+        return self.arguments[tensor]
+
+    def _written(self, index: int, tensor: str) -> Argument:
+        if tensor not in self.arguments:
+            size = bytes_of(self.shapes[tensor])
+            self.arguments[tensor] = self._allocated(index, tensor, size)
+        return self.arguments[tensor]
 
     def _allocated(self, index: int, name: str, size: int) -> Argument:
         self.lives[name] = [size, index, index]
@@ -170,14 +209,5 @@ class _Reader:
         return self.weight_offsets[content]
 
 
-def _shape(value: Any) -> tuple[int, ...]:
-    return tuple(int(side) for side in value.ty.shape)
-
-
-def _image_shape(value: Any) -> tuple[int, int, int]:
-    _, height, width, channels = _shape(value)
-    return height, width, channels
-
-
 def _bytes(value: Any) -> int:
-    return int(np.prod(_shape(value))) * np.dtype(str(value.ty.dtype)).itemsize
+    return bytes_of(tuple(int(side) for side in value.ty.shape), str(value.ty.dtype))

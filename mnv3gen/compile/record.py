@@ -16,9 +16,9 @@ from mnv3gen.compile import manifest as manifests
 from mnv3gen.compile.bundle import describe_files
 from mnv3gen.compile.kernels import Kernels
 from mnv3gen.compile.memory import MemoryPlan
+from mnv3gen.compile.plan import Plan
 from mnv3gen.compile.program import Program
 from mnv3gen.compile.request import Request
-from mnv3gen.compile.schedules import schedule_for
 from mnv3gen.compile.sources import expected_stride, output_buffer
 from mnv3gen.compile.verify import TOLERANCE
 from mnv3gen.graph.graph import Graph
@@ -71,6 +71,7 @@ def record(
             offsets=plan.offsets,
         ),
         kernels=tuple(_kernels(built.kernels)),
+        plan=tuple(_plan(built.kernels.plan)),
         expected=_expected(output_buffer(program.outputs, built.expected)),
         verification=verification,
         files=describe_files(folder),
@@ -92,15 +93,28 @@ def _published(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _kernels(kernels: Kernels) -> Iterator[manifests.KernelRecord]:
-    calls = Counter(step.kernel for step in kernels.program.steps)
-    for name, kernel in kernels.kernels.items():
-        schedule = schedule_for(kernel)
+    calls = Counter(step.group.name for step in kernels.plan.steps)
+    for step in {step.group.name: step for step in kernels.plan.steps}.values():
         yield manifests.KernelRecord(
-            name=name,
-            calls=calls[name],
-            schedule=schedule.name,
-            schedule_version=schedule.version,
-            provenance="rule",
+            name=step.group.name,
+            calls=calls[step.group.name],
+            schedule=step.schedule.name,
+            schedule_version=step.schedule.version,
+            parameters=dict(step.choice.parameters),
+            provenance=step.choice.provenance,
+        )
+
+
+def _plan(plan: Plan) -> Iterator[manifests.PlanStep]:
+    for step in plan.steps:
+        yield manifests.PlanStep(
+            kernel=step.group.name,
+            computes=tuple(kernel.name for kernel in step.group.kernels),
+            reads=step.inputs,
+            writes=step.tensors,
+            cost=round(step.cost),
+            cost_apart=round(step.apart),
+            prefetched_lines=step.ahead,
         )
 
 

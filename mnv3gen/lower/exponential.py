@@ -15,21 +15,31 @@ DEGREE = 7
 BIAS, MANTISSA_BITS = 127, 23
 
 
-def exponential(value: Any) -> Any:
-    """The exponential of a TIR expression of type float32, clipped to [exp(-87), exp(88)]."""
+def exponential(value: Any, lanes: int = 1) -> Any:
+    """The exponential of a TIR expression of type float32, clipped to [exp(-87), exp(88)].
+
+    `lanes` is how many float32 the value has: 1 for a scalar.
+    """
     from tvm import tirx
 
     def constant(number: float) -> Any:
-        return tirx.const(number, "float32")
+        return tirx.const(number, _vector("float32", lanes))
+
+    def integer(number: int) -> Any:
+        return tirx.const(number, _vector("int32", lanes))
 
     bounded = tirx.max(tirx.min(value, constant(LARGEST)), constant(SMALLEST))
     # Conversion cuts towards zero, so the number is rounded where it is positive.
     shifted = bounded * constant(1 / math.log(2)) + constant(BIAS + 1.5)
-    whole = shifted.astype("int32") - tirx.const(BIAS + 1, "int32")
-    count = whole.astype("float32")
+    whole = shifted.astype(_vector("int32", lanes)) - integer(BIAS + 1)
+    count = whole.astype(_vector("float32", lanes))
     rest = bounded - count * constant(LN2_HIGH) - count * constant(LN2_LOW)
     series = constant(1 / math.factorial(DEGREE))
     for power in reversed(range(DEGREE)):
         series = series * rest + constant(1 / math.factorial(power))
-    bits = tirx.op.shift_left(whole + tirx.const(BIAS, "int32"), tirx.const(MANTISSA_BITS, "int32"))
-    return series * tirx.reinterpret("float32", bits)
+    bits = tirx.op.shift_left(whole + integer(BIAS), integer(MANTISSA_BITS))
+    return series * tirx.reinterpret(_vector("float32", lanes), bits)
+
+
+def _vector(element: str, lanes: int) -> str:
+    return element if lanes == 1 else f"{element}x{lanes}"

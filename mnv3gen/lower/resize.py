@@ -23,8 +23,8 @@ def resize(data: Any, size: tuple[int, int], mode: str) -> Any:
     count, height, width, channels = (int(side) for side in data.shape)
 
     def element(image: Any, row: Any, column: Any, channel: Any) -> Any:
-        top, bottom, down = _neighbours(row, height, size[0], mode)
-        left, right, along = _neighbours(column, width, size[1], mode)
+        top, bottom, down = neighbours(row, height, size[0], mode)
+        left, right, along = neighbours(column, width, size[1], mode)
 
         def mixed(y: Any) -> Any:
             first, second = data[image, y, left, channel], data[image, y, right, channel]
@@ -36,7 +36,7 @@ def resize(data: Any, size: tuple[int, int], mode: str) -> Any:
     return te.compute((count, *size, channels), element, name="resize")
 
 
-def _neighbours(index: Any, size: int, wanted: int, mode: str) -> tuple[Any, Any, Any]:
+def neighbours(index: Any, size: int, wanted: int, mode: str) -> tuple[Any, Any, Any]:
     """The two input positions around an output position, and the share of the second."""
     from tvm import tirx
 

@@ -149,8 +149,8 @@ def test_pictures(command: Command, tiny_bundle: Compiled, tmp_path: Path) -> No
         ("manifest.json", lambda content: b"{}", ("not a manifest", "found")),
         (
             "manifest.json",
-            lambda content: content.replace(b'"format": 1', b'"format": 999'),
-            ("format", "found:    999", "expected: 1"),
+            lambda content: content.replace(b'"format": 2', b'"format": 999'),
+            ("format", "found:    999", "expected: 2"),
         ),
         (
             "manifest.json",

@@ -80,7 +80,7 @@ def test_dump_ir(command: Command, table: Path, tmp_path: Path) -> None:
     dumped = sorted(path.name for path in (tmp_path / "ir").iterdir())
     assert dumped[0] == "01-lower.py"
     assert [int(name[:2]) for name in dumped[:-1]] == list(range(1, len(dumped)))
-    assert {Path(name).suffix for name in dumped} == {".py", ".ll", ".s"}
+    assert {Path(name).suffix for name in dumped} == {".py", ".txt", ".ll", ".s"}
 
 
 @pytest.mark.compile

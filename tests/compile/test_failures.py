@@ -44,14 +44,14 @@ def apply(kernel, function, core):
 
 @pytest.fixture
 def schedule(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Puts a user's own `any.py` before ours."""
+    """Puts a user's own schedule of convolutions before ours."""
     folder = tmp_path / "mine" / "schedules"
     folder.mkdir(parents=True)
     monkeypatch.setenv("MNV3GEN_PATH", str(folder.parent))
 
     def write(text: str) -> Path:
-        (folder / "any.py").write_text(text, encoding="utf-8")
-        return folder / "any.py"
+        (folder / "conv.py").write_text(text, encoding="utf-8")
+        return folder / "conv.py"
 
     return write
 
@@ -162,7 +162,7 @@ def test_full_disk_at_the_last_file(
 
 
 @pytest.mark.compile
-@pytest.mark.parametrize("sign", [".out.*", ".build.*/kernels.o"])
+@pytest.mark.parametrize("sign", [".out.*", ".build.*/*-kernels.o"])
 def test_interrupted_compilation(here: Path, sign: str) -> None:
     network = ["mobilenet_v3_small", "--resolution", "96"]
     process = start("compile", *network, "--target", "host", "-o", here / "out", "--no-cache")

@@ -28,7 +28,7 @@ def test_hswish_is_fused_and_does_not_divide(target: str, operator: str, tmp_pat
     result = compile_kernels(
         graph, seeded_weights(graph), load(target), "net", tmp_path / "kernels.o", dump=tmp_path
     )
-    (kernel,) = result.kernels.values()
+    ((kernel,),) = {step.group.kernels for step in result.plan.steps}
     assert kernel.epilogue == ("bias", "hswish")
     (file,) = tmp_path.glob("*.s")
     assembly = file.read_text(encoding="utf-8")

@@ -27,7 +27,7 @@ def schedule_kernels(
         scheduled = {}
         for variable, function in module.functions.items():
             kernel = kernels[variable.name_hint]
-            scheduled[variable] = schedule_for(kernel).scheduled(kernel, function, core)
+            scheduled[variable] = schedule_for(kernel).apply(kernel, function, core)
         return tvm.IRModule(scheduled)
 
     return transform

@@ -1,0 +1,116 @@
+"""`Group`: kernels that one generated function computes, and what a generator returns for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mnv3gen.compile.kernel import Kernel
+from mnv3gen.generate.builder import Builder, Memory
+from mnv3gen.targets import Core
+
+Parameters: TypeAlias = Mapping[str, int]
+Space: TypeAlias = Mapping[str, tuple[int, ...]]  # every combination of the values is valid
+
+FLOAT_BITS = 32
+
+
+@dataclass(frozen=True)
+class Group:
+    """Kernels in order, each reading tensors from outside of the group or from those before it.
+
+    `reads` has a tuple a kernel: a number from 0 is the kernel that makes the tensor, -1, -2, ...
+    are the group's first, second, ... input. `writes` are the kernels whose tensors are needed
+    outside. `storage` is the type that the weights lie in memory as.
+    """
+
+    kernels: tuple[Kernel, ...]
+    reads: tuple[tuple[int, ...], ...]
+    writes: tuple[int, ...]
+    storage: str = "float32"
+
+    @property
+    def name(self) -> str:
+        """The kernels' names; the key of tuning logs, and the symbol of the function."""
+        name = "__".join(kernel.name for kernel in self.kernels)
+        inner = [index for index, reads in enumerate(self.reads) for read in reads[1:] if read >= 0]
+        if inner:  # such as a residual that is the group's own first tensor
+            name += "__inner" + "_".join(map(str, inner))
+        return name + ("" if self.storage == "float32" else "_w16")
+
+    @property
+    def inputs(self) -> tuple[tuple[int, ...], ...]:
+        """The shape (h, w, c) of every input; the same tensor read twice is one input."""
+        shapes: dict[int, tuple[int, ...]] = {}
+        for kernel, reads in zip(self.kernels, self.reads, strict=True):
+            for read, shape in zip(reads, kernel.reads, strict=True):
+                if read < 0:
+                    shapes[read] = shape
+        return tuple(shapes[-1 - number] for number in range(len(shapes)))
+
+    @property
+    def madds(self) -> int:
+        """Multiply-adds of all kernels."""
+        return sum(kernel.madds for kernel in self.kernels)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The pointers of a generated function, in the order in which it takes them.
+
+    `ahead` points to the weights that are to be prefetched meanwhile, `scratch` to memory of the
+    arena that only this call uses.
+    """
+
+    inputs: tuple[Memory, ...]
+    weights: tuple[Memory, ...]
+    ahead: Memory | None
+    outputs: tuple[Memory, ...]
+    scratch: Memory | None
+    scratch_elements: int
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A written kernel and its pointers."""
+
+    builder: Builder
+    frame: Frame
+
+
+def frame(
+    builder: Builder,
+    group: Group,
+    weights: tuple[tuple[int, str], ...] = (),
+    ahead: bool = False,
+    scratch: int = 0,
+) -> Frame:
+    """Declare a function's parameters; `weights` has elements and type of each packed array."""
+    inputs = tuple(
+        builder.parameter(f"input{number}", _elements(shape))
+        for number, shape in enumerate(group.inputs)
+    )
+    packed = tuple(
+        builder.parameter(f"weights{number}", size, dtype)
+        for number, (size, dtype) in enumerate(weights)
+    )
+    prefetched = builder.parameter("ahead", 1) if ahead else None
+    outputs = tuple(
+        builder.parameter(f"output{number}", _elements(group.kernels[index].output))
+        for number, index in enumerate(group.writes)
+    )
+    rest = builder.parameter("scratch", scratch) if scratch else None
+    return Frame(inputs, packed, prefetched, outputs, rest, scratch)
+
+
+def lanes_of(core: Core) -> int:
+    """How many float32 one vector register holds."""
+    return core.vector_bits // FLOAT_BITS
+
+
+def _elements(shape: tuple[int, ...]) -> int:
+    size = 1
+    for side in shape:
+        size *= side
+    return size

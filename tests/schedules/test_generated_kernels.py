@@ -1,0 +1,83 @@
+"""Every generator's kernels compute what a plain reference does, and touch nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pytest
+from support.emulated_kernels import Emulated
+from support.kernel_cases import Case, draw_cases
+from support.kernels import build, native, run_native, wrong
+
+from mnv3gen.compile.schedules import Schedule, generators
+from mnv3gen.targets import Core, load
+
+SCHEDULES = list(generators())
+HOST, NEON, ARMV7 = (load(name).core for name in ("host", "arm_cpu", "armv7"))
+AVX512 = msgspec.structs.replace(HOST, vector_bits=512, vector_registers=32)
+
+
+def with_small_cache(core: Core) -> Core:
+    """A core that keeps nothing whole of what is larger than a few rows."""
+    return msgspec.structs.replace(core, l1d_kib=1, l2_kib=8)
+
+
+# LLVM compiles the code of each for this machine too, only not as fast as it could be.
+CORES = (HOST, *map(with_small_cache, (NEON, ARMV7, AVX512)))
+CASES = 24
+EMULATED_CASES = 3
+EXPENSIVE = {"convolution": 16, "depthwise": 16, "expand_depthwise": 12, "inverted_residual": 8}
+"""Fewer cases where their code is long."""
+
+
+def drawn(schedule: Schedule, cores: tuple[Core, ...], count: int) -> list[Case]:
+    """The same cases at every run."""
+    random = Random(schedule.name)  # noqa: S311  no secret
+    cases = draw_cases(schedule, cores, count, random)
+    assert len(cases) == count, f"no form in kernel_cases.py suits {schedule.name}"
+    return cases
+
+
+@pytest.mark.compile
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: schedule.name)
+def test_values(schedule: Schedule, tmp_path: Path) -> None:
+    cases = drawn(schedule, CORES, EXPENSIVE.get(schedule.name, CASES))
+    library = build(cases, load("host"), tmp_path)
+    failures = []
+    with native(library) as handle:
+        for number, case in enumerate(cases):
+            outputs, problem = run_native(handle, library, number)
+            if problem := problem or wrong(case, outputs):
+                failures.append(f"{case}: {problem}")
+    assert not failures, "\n".join(failures)
+
+
+@pytest.mark.emulate
+@pytest.mark.parametrize("name", ["arm_cpu", "armv7"])
+def test_values_on_arm(name: str, tmp_path: Path) -> None:
+    target = load(name)
+    cases = [
+        case
+        for schedule in SCHEDULES
+        for case in drawn(schedule, (target.core, with_small_cache(target.core)), EMULATED_CASES)
+    ]
+    library = build(cases, target, tmp_path)
+    emulated = Emulated(library, target)
+    failures = []
+    for number, case in enumerate(cases):
+        outputs, problem = emulated.run(number)
+        if problem := problem or wrong(case, outputs):
+            failures.append(f"{case}: {problem}")
+    assert not failures, "\n".join(failures)
+
+
+@pytest.mark.parametrize("core", CORES, ids=["host", "neon", "armv7", "avx512"])
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: schedule.name)
+def test_the_rule_is_a_choice_of_the_space(schedule: Schedule, core: Core) -> None:
+    for case in drawn(schedule, (core,), 4):
+        space = schedule.space(case.group, core)
+        rule = schedule.rule(case.group, core)
+        assert set(rule) == set(space)
+        assert all(rule[name] in values for name, values in space.items()), (case, rule)

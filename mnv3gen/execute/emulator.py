@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, TimeoutError, wait
 from pathlib import Path
 
@@ -20,10 +21,17 @@ _POLL_SECONDS = 0.05
 
 
 def run_emulated(
-    path: Path, entry: Entry, machine: Machine, data: bytes, limit: float | None = None
+    path: Path,
+    entry: Entry,
+    machine: Machine,
+    data: bytes,
+    limit: float | None = None,
+    prepare: Callable[[Uc, int], object] | None = None,
 ) -> Execution:
     """Call the library once on the CPU model ``machine.unicorn``.
 
+    ``prepare`` is given the processor and the address at which the library lies, before the call:
+    the place to add hooks. They are called in another thread than this one.
     ``Mnv3genError`` if the call touches memory that is not its own, executes an instruction that
     the model lacks, returns another number than 0, or takes more than ``limit`` seconds.
     """
@@ -40,6 +48,8 @@ def run_emulated(
     stop = memory.landing()
     arguments = (source.address, output.address, workspace.address)
     cpu.call(uc, arguments, memory.stack(_STACK_BYTES), stop)
+    if prepare is not None:
+        prepare(uc, base)
     try:
         seconds = _run(uc, base + function.address, stop, limit)
     except UcError as error:

@@ -22,7 +22,7 @@ _GUARD_BYTES = 64
 
 
 @dataclass(frozen=True)
-class _Buffer:
+class Buffer:
     """An aligned buffer within its guards."""
 
     name: str
@@ -32,13 +32,16 @@ class _Buffer:
 
     @property
     def bytes(self) -> NDArray[np.uint8]:
+        """The buffer itself, to read and write."""
         return self.frame[self.start : self.start + self.size]
 
     @property
     def address(self) -> int:
+        """Where the buffer itself starts: a multiple of ``ALIGNMENT``."""
         return self.frame.ctypes.data + self.start
 
     def check(self) -> None:
+        """Raise ``Mnv3genError`` if a guard was overwritten."""
         check_guards(self.frame, self.start, self.size, self.name)
 
 
@@ -48,12 +51,12 @@ def run_native(path: Path, entry: Entry, machine: Machine, data: bytes) -> Execu
     ``Mnv3genError`` if it returns another number than 0 or writes outside of its buffers.
     """
     read_library(path, machine.architecture).export(entry.symbol)
-    source = _buffer("input", entry.input_bytes)
+    source = new_buffer("input", entry.input_bytes)
     source.bytes[:] = np.frombuffer(data, np.uint8)
-    output = _buffer("output", entry.output_bytes)
-    workspace = _buffer("workspace", entry.workspace_bytes)
+    output = new_buffer("output", entry.output_bytes)
+    workspace = new_buffer("workspace", entry.workspace_bytes)
     buffers = (source, output, workspace)
-    with _loaded(path) as library:
+    with loaded(path) as library:
         function = library[entry.symbol]
         function.argtypes = [ctypes.c_void_p] * 3
         function.restype = ctypes.c_int32
@@ -66,15 +69,16 @@ def run_native(path: Path, entry: Entry, machine: Machine, data: bytes) -> Execu
     return Execution(output.bytes.tobytes(), seconds, "native")
 
 
-def _buffer(name: str, size: int) -> _Buffer:
+def new_buffer(name: str, size: int) -> Buffer:
+    """Fresh memory that looks like NaN, between guards."""
     memory = np.empty(size + 2 * _GUARD_BYTES + ALIGNMENT, np.uint8)
     start = _GUARD_BYTES + -(memory.ctypes.data + _GUARD_BYTES) % ALIGNMENT
     memory[:] = guarded(len(memory), start, size)
-    return _Buffer(name, memory, start, size)
+    return Buffer(name, memory, start, size)
 
 
 @contextmanager
-def _loaded(path: Path) -> Iterator[ctypes.CDLL]:
+def loaded(path: Path) -> Iterator[ctypes.CDLL]:
     """The library, unloaded at the end: a later file of the same name must not meet this one."""
     try:
         library = ctypes.CDLL(str(path.resolve()))

@@ -1,0 +1,1 @@
+"""Where a bundle's work goes, by kernel: executed instructions, emulated, or time, natively."""

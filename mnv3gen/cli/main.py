@@ -22,6 +22,8 @@ COMMANDS = {
     "compile": "Compile a network to a bundle of device-specific binaries.",
     "import-weights": "Convert weights of torchvision, timm or an ONNX file.",
     "run": "Run a bundle on a picture, on this machine or emulated.",
+    "bench": "Time networks beside other inference engines.",
+    "profile": "Where a bundle's work goes: time or executed instructions, by kernel.",
 }
 
 EXAMPLES = """\b

@@ -46,6 +46,13 @@ def network_options(
     return decorate
 
 
+def form_options(command: Command) -> Command:
+    """Add --width, --resolution, --classes and --variant, passed as they are typed."""
+    for option in reversed(_form_options()):
+        command = option(command)
+    return command
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 
 
@@ -60,8 +67,11 @@ def _options(
         if as_option
         else click.argument("network", **fallback)
     )
+    return [network, *_form_options()]
+
+
+def _form_options() -> list[Callable[[Command], Command]]:
     return [
-        network,
         click.option("--width", metavar="M", help="Width multiplier, such as 0.75."),
         click.option("--resolution", metavar="N|HxW", help="Input size, such as 192 or 192x256."),
         click.option("--classes", type=click.IntRange(min=1), help="Number of classes."),

@@ -26,3 +26,18 @@ def phases() -> Iterator[Callable[[str], None]]:
             status.update(f"{number:2d} {phase} ({time.monotonic() - start:.1f} s so far)")
 
         yield observe
+
+
+@contextlib.contextmanager
+def counted(label: str, total: int) -> Iterator[Callable[[], None]]:
+    """A function to call with each of about `total` steps, from any thread; a bar on stderr."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda: None
+        return
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task(label, total=total)
+        yield lambda: progress.advance(task)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from support.command import ROOT, Finished, mnv3gen
 
-COMMANDS = ("describe", "targets", "compile", "import-weights", "run")
+COMMANDS = ("bench", "describe", "targets", "compile", "import-weights", "run", "profile")
 SLOW_TO_IMPORT = {"tvm", "torch", "onnx", "onnxruntime", "numpy", "unicorn", "capstone", "PIL"}
 
 
@@ -44,6 +44,9 @@ def test_an_unknown_command_offers_the_nearest() -> None:
         ["--help"],
         ["compile", "--help"],
         ["run", "--help"],
+        ["bench", "--help"],
+        ["bench", "--list-peers"],
+        ["profile", "--help"],
         ["describe", "mobilenet_v3_large", "--width", "0.75", "--json"],
         ["describe", "mobilenet_v3_large"],
         ["targets"],

@@ -1,0 +1,1 @@
+"""Networks timed against the inference engines that others would run them with."""

@@ -1,0 +1,55 @@
+"""The engines that networks are compared with, and what each needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from mnv3gen.errors import InputError, nearest_names
+
+Format = Literal["bundle", "onnx", "tflite", "ncnn", "mnn"]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """An engine. Its name is that of the module in `mnv3gen.bench.runners` that drives it.
+
+    ``packages`` are the distributions that its own environment has to have, ``printers`` those that
+    mnv3gen's has to have to write networks in ``format``.
+    """
+
+    name: str
+    packages: tuple[str, ...]
+    format: Format
+    printers: tuple[str, ...] = ()
+
+
+ONNX = ("onnx",)
+TFLITE = ("flatbuffers", "tflite")
+
+PEERS = {
+    peer.name: peer
+    for peer in (
+        Peer("onnxruntime", ("onnxruntime",), "onnx", ONNX),
+        Peer("litert", ("ai-edge-litert",), "tflite", TFLITE),
+        Peer("openvino", ("openvino",), "onnx", ONNX),
+        Peer("ncnn", ("ncnn",), "ncnn"),
+        Peer("mnn", ("MNN",), "mnn", ONNX),
+    )
+}
+
+
+def check_peers(names: Iterable[str], place: str) -> tuple[Peer, ...]:
+    """The peers of these names, each once; InputError for a name that is none."""
+    wanted = list(dict.fromkeys(names))
+    for name in wanted:
+        if name not in PEERS:
+            raise InputError(
+                "no such peer",
+                place=place,
+                found=name,
+                expected=f"one of {', '.join(PEERS)}",
+                nearest=nearest_names(name, PEERS),
+            )
+    return tuple(PEERS[name] for name in wanted)

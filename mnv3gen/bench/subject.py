@@ -1,0 +1,116 @@
+"""What is timed: a network compiled for this machine, or a bundle as it is, and its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mnv3gen.compile.bundle import Bundle, read_bundle
+from mnv3gen.compile.kernels import Observer
+from mnv3gen.compile.pipeline import compile_network
+from mnv3gen.compile.request import Request
+from mnv3gen.errors import BundleError, InputError
+from mnv3gen.execute import host
+from mnv3gen.graph.count import count
+from mnv3gen.graph.expand import expand
+from mnv3gen.graph.graph import Graph
+from mnv3gen.graph.reference import run
+from mnv3gen.graph.seeded import seeded_input, seeded_weights
+from mnv3gen.graph.weights import check_metadata, load_weights
+from mnv3gen.tables.network import Network
+from mnv3gen.tables.parse import parse
+from mnv3gen.targets import load
+
+Array = npt.NDArray[np.float32]
+SEEDED = "seed "  # what a manifest's source of random weights starts with
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network with its weights, compiled; ``name`` is what a table calls it."""
+
+    name: str
+    bundle: Bundle
+    graph: Graph
+    weights: Mapping[str, Array]
+
+    @property
+    def madds(self) -> int:
+        """Multiply-adds of one inference."""
+        return count(self.graph).madds
+
+    @cached_property
+    def input(self) -> Array:
+        """(h, w, c): the seeded input."""
+        return seeded_input(self.graph.input_shape)
+
+    @cached_property
+    def expected(self) -> list[Array]:
+        """(h, w, c) each: the outputs that the reference executor computes, in order."""
+        outputs = run(self.graph, self.weights, self.input)
+        return [outputs[name].astype(np.float32) for name in self.graph.outputs]
+
+
+def compiled(
+    name: str, network: Network, weights: Path | None, seed: int, folder: Path, observe: Observer
+) -> Subject:
+    """Compile a network for this machine into a new folder, or take it from the cache.
+
+    Without ``weights``, a safetensors file, they are random. Raises as `check_metadata`,
+    `load_weights` and `compile_network`.
+    """
+    graph = expand(network)
+    if weights is not None:
+        check_metadata(weights, network.conventions)
+    values = seeded_weights(graph, seed) if weights is None else load_weights(weights, graph)
+    source = f"{SEEDED}{seed}" if weights is None else weights.name
+    request = Request(network, load("host"), values, source)
+    return Subject(name, compile_network(request, folder, observe).bundle, graph, values)
+
+
+def native_bundle(folder: Path) -> Bundle:
+    """The bundle of a folder; BundleError if it is none, InputError if it does not run here."""
+    bundle = read_bundle(folder)
+    if (lack := host.lacks(bundle.machine)) is not None:
+        raise InputError(
+            "this bundle cannot be timed here",
+            place=str(folder),
+            found=f"compiled for {bundle.target.name}; {lack}",
+            expected="a bundle for this processor, as by `mnv3gen compile --target host`",
+        )
+    return bundle
+
+
+def opened(bundle: Bundle, weights: Path | None) -> Subject:
+    """A bundle with the weights that it was compiled with: random ones, or those of the file.
+
+    InputError if the file is needed, BundleError if the weights are others.
+    """
+    manifest, place = bundle.manifest, str(bundle.folder)
+    network = parse(manifest.network)
+    graph, source = expand(network), manifest.weights.source
+    if weights is not None:
+        values = load_weights(weights, graph)
+    elif source.startswith(SEEDED):
+        values = seeded_weights(graph, int(source.removeprefix(SEEDED)))
+    else:
+        raise InputError(
+            "the peers need the weights that this bundle was compiled with",
+            place=place,
+            found=f"compiled with {source}",
+            expected="--weights with that file",
+        )
+    found = Request(network, bundle.target, values, source).weights_hash
+    if found != manifest.weights.sha256:
+        raise BundleError(
+            "compiled with other weights",
+            place=place,
+            found=f"{weights or source}: sha256 {found[:16]}...",
+            expected=f"{source}: sha256 {manifest.weights.sha256[:16]}...",
+        )
+    return Subject(manifest.name, bundle, graph, values)

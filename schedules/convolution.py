@@ -27,8 +27,7 @@ SHARE_OF_PEAK = 0.6
 
 def accepts(group: Group, core: Core) -> bool:
     """One dense convolution, with or without a residual."""
-    dense = [kernel.kind for kernel in group.kernels] == ["conv"]
-    return dense and group.storage == "float32"
+    return [kernel.kind for kernel in group.kernels] == ["conv"]
 
 
 def space(group: Group, core: Core) -> Space:
@@ -50,7 +49,7 @@ def pack(
     """One array: panels with their bias."""
     weight, bias = weights[0]
     runs = _panels(group, core, parameters)
-    return [panels_with_bias(weight.reshape(-1, bias.size), bias, runs)]
+    return [panels_with_bias(weight.reshape(-1, bias.size), bias, runs, group.storage)]
 
 
 def cost(group: Group, core: Core) -> float:
@@ -63,7 +62,7 @@ def generate(group: Group, core: Core, parameters: Parameters, ahead: int) -> Ge
     builder, kernel = Builder(), group.kernels[0]
     depth = kernel.window**2 * kernel.input[-1]
     channels = kernel.output[-1]
-    pointers = frame(builder, group, weights=((channels * (depth + 1), "float32"),))
+    pointers = frame(builder, group, weights=((channels * (depth + 1), group.storage),))
 
     def row(at: Index, seen: Taps) -> None:
         for run in _panels(group, core, parameters):

@@ -34,8 +34,6 @@ SHARE_OF_PEAK = 0.55
 def accepts(group: Group, core: Core) -> bool:
     """A depthwise convolution, alone or with the mean of its output."""
     kinds = tuple(kernel.kind for kernel in group.kernels)
-    if group.storage != "float32":
-        return False
     if kinds == ("dwconv", "pool"):
         return group.reads[1] == (0,) and group.writes in ((0, 1), (1,))
     return kinds == ("dwconv",) and "add" not in group.kernels[0].epilogue
@@ -57,7 +55,8 @@ def pack(
     """One array: for every vector of channels its bias, then its taps."""
     weight, bias = weights[0]
     channels = group.kernels[0].output[-1]
-    return [panels_with_bias(weight.reshape(-1, channels), bias, _parts(group, core))]
+    matrix = weight.reshape(-1, channels)
+    return [panels_with_bias(matrix, bias, _parts(group, core), group.storage)]
 
 
 def cost(group: Group, core: Core) -> float:
@@ -109,7 +108,7 @@ class _Depthwise:
         self.tiles = list(_tiles(self.kernel, parameters["pixels"]))
         self.steps = self.kernel.window**2 + 1  # the bias and the taps
         channels = self.kernel.output[-1]
-        self.frame = frame(self.builder, group, weights=((channels * self.steps, "float32"),))
+        self.frame = frame(self.builder, group, weights=((channels * self.steps, group.storage),))
         self.output = self.frame.outputs[0] if 0 in group.writes else None
         self.means = self.frame.outputs[-1] if len(group.kernels) > 1 else None
 

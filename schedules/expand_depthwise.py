@@ -16,13 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnv3gen.generate import cost as costs
-from mnv3gen.generate.builder import (
-    CACHE_LINE_ELEMENTS,
-    Builder,
-    Index,
-    Value,
-    constant,
-)
+from mnv3gen.generate.builder import Builder, Index, Value, constant
 from mnv3gen.generate.convolve import column_tiles, convolve_row
 from mnv3gen.generate.cover import Lanes, Run, Taps, panels, vectors
 from mnv3gen.generate.group import Generated, Group, Parameters, Space, frame, lanes_of
@@ -48,7 +42,7 @@ def accepts(group: Group, core: Core) -> bool:
         return False
     plain = expand.window == expand.stride == 1 and not any(expand.padding)
     single = depthwise.stride <= (depthwise.window - 1) * depthwise.dilation + 1
-    return plain and chained and written and single and group.storage == "float32"
+    return plain and chained and written and single
 
 
 def space(group: Group, core: Core) -> Space:
@@ -87,7 +81,8 @@ def pack(
             window.reshape(-1, channels),
         ]
     )
-    return [panels_with_bias(both[1:], both[0], _panels(group, core, parameters))]
+    runs = _panels(group, core, parameters)
+    return [panels_with_bias(both[1:], both[0], runs, group.storage)]
 
 
 def generate(group: Group, core: Core, parameters: Parameters, ahead: int) -> Generated:
@@ -119,7 +114,7 @@ class _ExpandDepthwise:
         self.frame = frame(
             self.builder,
             group,
-            weights=((self.channels * self.steps, "float32"),),
+            weights=((self.channels * self.steps, group.storage),),
             ahead=bool(lines),
             scratch=slots * ring.row_elements,
         )
@@ -127,10 +122,10 @@ class _ExpandDepthwise:
         self.ahead = Ahead(self.builder, self._tiles())
         if self.frame.ahead is not None:
             self.ahead.add(self.frame.ahead, lines)
-        if self.channels * self.steps * 4 > core.l2_kib * 1024 // 4:  # also the next panel
-            size = self.channels * self.steps
+        size, weights = self.channels * self.steps, self.frame.weights[0]
+        if size * weights.item_bytes > core.l2_kib * 1024 // 4:  # also the next panel
             start = self.panels[0].size * self.steps
-            self.ahead.add(self.frame.weights[0], size // CACHE_LINE_ELEMENTS, start)
+            self.ahead.add(weights, size // weights.line_elements, start)
 
     def written(self) -> Generated:
         for run in self.panels:

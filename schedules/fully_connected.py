@@ -38,13 +38,8 @@ STEP = 4  # inputs that are read at a time, where the registers hold the weights
 
 
 def accepts(group: Group, core: Core) -> bool:
-    """One dense convolution that sees nothing but its only pixel.
-
-    Not in float16 where 32-bit ARM may have to convert it by software.
-    """
+    """One dense convolution that sees nothing but its only pixel."""
     if [kernel.kind for kernel in group.kernels] != ["conv"]:
-        return False
-    if group.storage != "float32" and _is_small(core):
         return False
     kernel = group.kernels[0]
     single = kernel.input[:2] == kernel.output[:2] == (1, 1)

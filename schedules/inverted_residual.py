@@ -42,8 +42,7 @@ def accepts(group: Group, core: Core) -> bool:
     plain = project.window == project.stride == 1 and not any(project.padding)
     fits = residual in ((), (-1,), (0,)) and (residual != (0,) or depthwise.stride == 1)
     single = depthwise.stride <= (depthwise.window - 1) * depthwise.dilation + 1
-    written = group.writes == (2,) and group.storage == "float32"
-    return chained and plain and fits and single and written
+    return chained and plain and fits and single and group.writes == (2,)
 
 
 def space(group: Group, core: Core) -> Space:
@@ -68,7 +67,7 @@ def cost(group: Group, core: Core) -> float:
     """The weights are gone over once a row, and so is the ring, which grows with the channels."""
     first, depthwise, project = group.kernels
     ring = slots_for(depthwise) * first.output[1] * first.output[2] * 4
-    weights = 4 * (
+    weights = group.item_bytes * (
         first.window**2 * first.input[-1] * first.output[-1]
         + depthwise.window**2 * depthwise.output[-1]
         + project.input[-1] * project.output[-1]
@@ -85,7 +84,7 @@ def pack(
     return [
         np.concatenate(
             [
-                panels_with_bias(weight.reshape(-1, bias.size), bias, runs)
+                panels_with_bias(weight.reshape(-1, bias.size), bias, runs, group.storage)
                 for (weight, bias), runs in zip(
                     weights, _panels(group, core, parameters), strict=True
                 )
@@ -123,7 +122,7 @@ class _InvertedResidual:
         self.frame = frame(
             self.builder,
             group,
-            weights=((sum(sizes), "float32"),),
+            weights=((sum(sizes), group.storage),),
             ahead=bool(lines),
             scratch=ring.elements + row,
         )

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from mnv3gen.generate import cost as costs
 from mnv3gen.generate.builder import (
-    CACHE_LINE_ELEMENTS,
     Builder,
     Index,
     Memory,
@@ -54,8 +53,6 @@ def accepts(group: Group, core: Core) -> bool:
     if kinds not in (("conv",), ("gate", "conv"), ("conv", "pool"), ("gate", "conv", "pool")):
         return False
     convolution = group.kernels[kinds.index("conv")]
-    if group.storage != "float32":
-        return False
     if kinds[0] == "gate" and (group.kernels[0].detail or group.reads[1][0] != 0):
         return False
     if "pool" in kinds and ("add" in convolution.epilogue or group.writes != (len(kinds) - 1,)):
@@ -88,7 +85,7 @@ def pack(
 ) -> list[npt.NDArray[np.float32]]:
     """One array: panels with their bias."""
     ((weight, bias),) = [arrays for arrays in weights if arrays]
-    return [panels_with_bias(weight, bias, _panels(group, core, parameters))]
+    return [panels_with_bias(weight, bias, _panels(group, core, parameters), group.storage)]
 
 
 def cost(group: Group, core: Core) -> float:
@@ -141,7 +138,7 @@ class _Pointwise:
         self.frame: Frame = frame(
             builder,
             group,
-            weights=((self.channels * (self.depth + 1), "float32"),),
+            weights=((self.channels * (self.depth + 1), group.storage),),
             ahead=bool(lines),
             scratch=scratch if self.gated else 0,
         )
@@ -150,10 +147,10 @@ class _Pointwise:
         self.ahead = Ahead(builder, self._tiles())
         if self.frame.ahead is not None:
             self.ahead.add(self.frame.ahead, lines)
-        size = self.channels * (self.depth + 1)
-        if often == 1 and size * FLOAT_BYTES > core.l2_kib * KIB // 4:  # also the next panel
+        size, weights = self.channels * (self.depth + 1), self.frame.weights[0]
+        if often == 1 and size * weights.item_bytes > core.l2_kib * KIB // 4:  # also the next panel
             start = self.panels[0].size * (self.depth + 1)
-            self.ahead.add(self.frame.weights[0], size // CACHE_LINE_ELEMENTS, start)
+            self.ahead.add(weights, size // weights.line_elements, start)
 
     def write(self) -> None:
         if self.gated and not self.scales_weights:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mnv3gen.cli.explain import as_dictionary, print_plan
 from mnv3gen.cli.options import json_option, network_options
+from mnv3gen.lower.storage import STORAGES, WeightStorage
 from mnv3gen.tables.network import Network
 from mnv3gen.targets import DEFAULT
 
 if TYPE_CHECKING:
+    from mnv3gen.compile.manifest import Manifest
     from mnv3gen.compile.pipeline import Result
     from mnv3gen.compile.request import Request
 
@@ -22,6 +26,7 @@ Examples:
   mnv3gen compile                        MobileNetV3-Large for any 64-bit ARM Linux
   mnv3gen compile mobilenet_v3_small --target rpi4 --weights w.safetensors -o out/
   mnv3gen compile my_table.bneck --width 0.75 --resolution 192 --target pixel3-android
+  mnv3gen compile --weight-storage fp16 --explain
   mnv3gen compile --dump-ir ir/          also write the IR after every phase
 
 The bundle has a shared and a static library with a C header, the C source that calls the kernels,
@@ -50,7 +55,17 @@ a static benchmark program, and manifest.json. `mnv3gen run` runs it.
 @click.option(
     "--verify/--no-verify", default=True, help="Run the result against the reference executor."
 )
+@click.option(
+    "--weight-storage",
+    type=click.Choice(STORAGES),
+    default="float32",
+    show_default=True,
+    help="Type of weights: fp16 for those of matrix-vector products, fp16-all for all.",
+)
+@click.option("--explain", is_flag=True, help="Print the plan: what each call computes, and why.")
 @click.option("--cache/--no-cache", default=True, help="Use the cache of bundles.")
+@click.option("--rule", "by_rule", is_flag=True, help="Ignore what was tuned.")
+@click.option("--require-tuned", is_flag=True, help="Refuse kernels that were not tuned.")
 @click.option("--dump-ir", type=click.Path(path_type=Path), help="Write the IR after every phase.")
 @json_option
 def command(
@@ -61,7 +76,11 @@ def command(
     labels: Path | None,
     output: Path | None,
     verify: bool,
+    weight_storage: WeightStorage,
+    explain: bool,
     cache: bool,
+    by_rule: bool,
+    require_tuned: bool,
     dump_ir: Path | None,
     as_json: bool,
 ) -> None:
@@ -76,6 +95,9 @@ def command(
     folder = output or Path(f"{network.name}-{target}")
     check_replaceable(folder)
     request = _request(network, target, weights, seed, labels, verify)
+    request = dataclasses.replace(
+        request, storage=weight_storage, by_rule=by_rule, require_tuned=require_tuned
+    )
     if not as_json:
         _echo(request, folder, dump_ir)
     if dump_ir is not None:
@@ -86,9 +108,12 @@ def command(
     for warning in result.warnings:
         click.echo(f"mnv3gen: warning: {warning}", err=True)
     summary = _summary(result, time.monotonic() - start)
+    plan = as_dictionary(result.bundle.manifest) if explain else {}
     if as_json:
-        click.echo(json.dumps(summary, indent=1))
+        click.echo(json.dumps(summary | plan, indent=1))
     else:
+        if explain:
+            print_plan(plan)
         _print(summary)
 
 
@@ -131,6 +156,7 @@ def _echo(request: Request, folder: Path, dump_ir: Path | None) -> None:
         "weights": f"random ({source})" if source.startswith("seed ") else source,
         "target": f"{target.name}: {target.description} ({target.llvm.cpu})",
         "labels": f"{len(request.labels)}" if request.labels else "none",
+        "storage": request.storage,
         "verify": "yes" if request.verify else "no",
         "output": f"{folder}/",
     }
@@ -148,15 +174,26 @@ def _summary(result: Result, seconds: float) -> dict[str, Any]:
         "library": str(bundle.library),
         "library_bytes": manifest.files[bundle.library.name].bytes,
         "weights_bytes": manifest.memory.weights_bytes,
+        "weight_storage": manifest.weights.storage.choice,
+        "weights_in_float16": manifest.weights.storage.float16,
+        "weights_kept_float32": manifest.weights.storage.refused,
+        "storage_change": manifest.weights.storage.change,
         "arena_bytes": manifest.memory.arena_bytes,
         "peak_alive_bytes": manifest.memory.peak_alive_bytes,
         "kernels": len(manifest.kernels),
         "calls": sum(kernel.calls for kernel in manifest.kernels),
         "executor": checked.executor if checked else None,
         "max_error": checked.max_error if checked else None,
+        "tuned": _count(manifest, "tuned"),
+        "by_rule": _count(manifest, "rule"),
+        "by_tvm": _count(manifest, "TVM"),
         "cached": result.cached,
         "seconds": round(seconds, 3),
     }
+
+
+def _count(manifest: Manifest, provenance: str) -> int:
+    return sum(kernel.provenance == provenance for kernel in manifest.kernels)
 
 
 def _print(summary: dict[str, Any]) -> None:
@@ -169,6 +206,13 @@ def _print(summary: dict[str, Any]) -> None:
         f"memory    arena {_mib(summary['arena_bytes'])}, at most "
         f"{_mib(summary['peak_alive_bytes'])} of tensors alive at one time"
     )
+    by_tvm = f", {summary['by_tvm']} by TVM" if summary["by_tvm"] else ""
+    click.echo(
+        f"tuning    {summary['tuned']} of {summary['kernels']} kernels tuned, "
+        f"{summary['by_rule']} by rule{by_tvm}"
+    )
+    if summary["weight_storage"] != "float32":
+        _print_storage(summary)
     if summary["executor"]:
         click.echo(
             f"checked   {summary['executor']}: largest error {summary['max_error']:.2g} "
@@ -178,6 +222,16 @@ def _print(summary: dict[str, Any]) -> None:
         click.echo("checked   no (--no-verify)")
     origin = "from the cache" if summary["cached"] else "compiled"
     click.echo(f"bundle    {summary['bundle']}/ ({origin} in {summary['seconds']:.1f} s)")
+
+
+def _print_storage(summary: dict[str, Any]) -> None:
+    half, kept = summary["weights_in_float16"], summary["weights_kept_float32"]
+    refused = f", {kept} in float32 for want of a schedule that reads float16" if kept else ""
+    click.echo(
+        f"rounded   {summary['weight_storage']} weights change the output by "
+        f"{summary['storage_change']:.1e} of the largest; {half} of {half + kept} convolutions "
+        f"in float16{refused}"
+    )
 
 
 def _mib(size: int) -> str:

@@ -23,6 +23,8 @@ COMMANDS = {
     "import-weights": "Convert weights of torchvision, timm or an ONNX file.",
     "run": "Run a bundle on a picture, on this machine or emulated.",
     "bench": "Time networks beside other inference engines.",
+    "tune": "Search the kernels' parameters by measuring them.",
+    "logs": "Check, show and prune the committed tuning logs.",
     "profile": "Where a bundle's work goes: time or executed instructions, by kernel.",
 }
 

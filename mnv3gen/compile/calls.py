@@ -30,8 +30,9 @@ class Call:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """The tensors that it reads."""
-        return tuple(argument for argument in self.arguments if isinstance(argument, str))
+        """The tensors that it reads; one that is read twice is one argument, but two reads."""
+        tensors = tuple(argument for argument in self.arguments if isinstance(argument, str))
+        return tensors + tensors[:1] * (len(self.kernel.reads) - len(tensors))
 
     @property
     def constants(self) -> list[npt.NDArray[Any]]:

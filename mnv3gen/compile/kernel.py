@@ -88,6 +88,8 @@ def read_kernel(function: Any) -> Kernel:
     if name == "relax.nn.conv2d":
         return _read_convolution(calls, inputs[0], written)
     kind, detail = OTHER_KINDS[name]
+    if kind in ("gate", "add") and len(inputs) == 1:  # a tensor with itself
+        inputs = inputs * 2
     others = tuple(shape for shape in inputs[1:] if len(shape) == len(written))
     return Kernel(kind, inputs[0], written, detail=detail(calls[0], inputs), others=others)
 

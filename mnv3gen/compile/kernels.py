@@ -17,13 +17,16 @@ from mnv3gen.compile.passes.hoist_temporaries import hoist_temporaries
 from mnv3gen.compile.passes.lower_kernels import lower_kernels
 from mnv3gen.compile.passes.name_kernels import name_kernels
 from mnv3gen.compile.passes.schedule_kernels import schedule_kernels
-from mnv3gen.compile.plan import LookUp, Plan, Step, make_plan
+from mnv3gen.compile.plan import Plan, Step, make_plan
 from mnv3gen.compile.prefetch import plan_prefetch
 from mnv3gen.compile.program import Program, write_program
+from mnv3gen.compile.storage import type_of
+from mnv3gen.compile.tuned import NOTHING, Tuned
 from mnv3gen.generate.group import Generated
 from mnv3gen.graph.graph import Graph
 from mnv3gen.lower.relax import to_relax
 from mnv3gen.lower.resize import legalize_resize
+from mnv3gen.lower.storage import WeightStorage
 from mnv3gen.targets import Target
 
 if TYPE_CHECKING:
@@ -50,12 +53,14 @@ def compile_kernels(
     object_file: Path,
     observe: Observer = lambda phase: None,
     dump: Path | None = None,
-    look_up: LookUp = lambda group, schedule: None,
+    tuned: Tuned = NOTHING,
+    storage: WeightStorage = "float32",
 ) -> Kernels:
     """Write a graph's kernels for a target to `object_file`, as symbols `<prefix>_<kernel>`.
 
     `observe` is called with each phase's name before it starts; `dump` is an existing folder that
-    gets the IR after each; `look_up` gives tuned parameters.
+    gets the IR after each; `tuned` has the parameters that were found by measuring.
+    With another `storage` than float32, the weights are rounded (`round_weights`) beforehand.
     """
     from tvm.target import Target as TvmTarget
     from tvm.tirx.transform import LowerIntrin, LowerTVMBuiltin, StmtSimplify
@@ -65,7 +70,7 @@ def compile_kernels(
     with tvm_target:
         module = phases.run("lower", lambda _: to_relax(graph, weights), None)
         calls, module = fused_calls(module, phases)
-        plan = phases.run("plan", lambda it: _planned(it, target, look_up), calls)
+        plan = phases.run("plan", lambda it: _planned(it, target, tuned, storage), calls)
         generated = generate(plan, target)
         fallbacks = _fallbacks(phases, module, plan, target, tvm_target)
         program = write_program(plan, calls, generated, fallbacks, target.core)
@@ -100,8 +105,9 @@ def generate(plan: Plan, target: Target) -> dict[str, Generated]:
     return written
 
 
-def _planned(calls: Calls, target: Target, look_up: LookUp) -> Plan:
-    return plan_prefetch(make_plan(calls, target.core, look_up), target.core)
+def _planned(calls: Calls, target: Target, tuned: Tuned, storage: WeightStorage) -> Plan:
+    plan = make_plan(calls, target.core, tuned, type_of(storage))
+    return plan_prefetch(plan, target.core)
 
 
 def _fallbacks(

@@ -23,11 +23,25 @@ class File(Record, frozen=True):
     sha256: str
 
 
+class Storage(Record, frozen=True):
+    """What `--weight-storage` made of the weights.
+
+    `float16` counts convolutions that keep theirs so, `refused` those that no schedule computes
+    from such. `change` is what rounding does to the reference's outputs, of the largest.
+    """
+
+    choice: str
+    float16: int
+    refused: int
+    change: float
+
+
 class Weights(Record, frozen=True):
     """`source` is a file's name or `seed N`; the hash is over names, shapes and values."""
 
     source: str
     sha256: str
+    storage: Storage
 
 
 class Input(Record, frozen=True):
@@ -70,17 +84,20 @@ class KernelRecord(Record, frozen=True):
 class PlanStep(Record, frozen=True):
     """One call: what its kernel computes together, and which tensors it reads and writes.
 
-    Costs are in vector multiply-adds (mnv3gen/generate/cost.py); `cost_apart` is that of the same
-    kernels one by one.
+    `shapes` (h, w, c) are those of what it writes. Costs are in vector multiply-adds
+    (mnv3gen/generate/cost.py); `cost_apart` is that of the same kernels one by one. `alive_bytes`
+    is what lies in the arena meanwhile.
     """
 
     kernel: str
     computes: tuple[str, ...]
     reads: tuple[str, ...]
     writes: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
     cost: int
     cost_apart: int
     prefetched_lines: int
+    alive_bytes: int
 
 
 class Expected(Record, frozen=True):

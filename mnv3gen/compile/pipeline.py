@@ -15,6 +15,7 @@ from mnv3gen.compile.instructions import check_instructions
 from mnv3gen.compile.kernels import Observer, compile_kernels
 from mnv3gen.compile.link import link_benchmark, link_library
 from mnv3gen.compile.memory import plan_memory
+from mnv3gen.compile.plan import Plan
 from mnv3gen.compile.record import SEED, Built, record
 from mnv3gen.compile.request import Request
 from mnv3gen.compile.sources import (
@@ -23,10 +24,12 @@ from mnv3gen.compile.sources import (
     write_benchmark,
     write_sources,
 )
-from mnv3gen.compile.verify import TOLERANCE, expected_output, verify
+from mnv3gen.compile.verify import TOLERANCE, expected_output, largest_change, verify
+from mnv3gen.errors import InputError
 from mnv3gen.execute import Entry
 from mnv3gen.graph.expand import expand
 from mnv3gen.graph.seeded import seeded_input
+from mnv3gen.lower.round_weights import round_weights
 
 SHIPPED = ("lib{name}.so", "lib{name}.a", "{name}.h", "{name}.c", "benchmark")
 
@@ -93,15 +96,47 @@ def _build(
 
 def _compile(request: Request, build: Path, observe: Observer, dump: Path | None) -> Built:
     """Fill `build` with the kernels' object file, the C sources and the weights."""
-    name, weights, graph = request.network.name, request.weights, expand(request.network)
+    name, exact = request.network.name, expand(request.network)
+    graph, weights = round_weights(exact, request.weights, request.storage)
     kernels = compile_kernels(
-        graph, weights, request.target, name, build / f"{name}-kernels.o", observe, dump
+        graph,
+        weights,
+        request.target,
+        name,
+        build / f"{name}-kernels.o",
+        observe,
+        dump,
+        tuned=request.tuned,
+        storage=request.storage,
     )
+    if request.require_tuned:
+        _check_tuned(kernels.plan)
     observe("plan-memory")
     plan = plan_memory(kernels.program.intervals)
-    built = Built(graph, kernels, plan, expected_output(graph, weights, SEED))
+    expected = expected_output(graph, weights, SEED)
+    change = 0.0
+    if request.storage != "float32":
+        change = largest_change(expected, expected_output(exact, request.weights, SEED))
+    built = Built(graph, kernels, plan, expected, change)
     _write_sources(request, built, build)
     return built
+
+
+def _check_tuned(plan: Plan) -> None:
+    """InputError if a kernel that could be tuned is not."""
+    lacking = {
+        step.group.name
+        for step in plan.steps
+        if step.schedule.generates and step.choice.provenance != "tuned"
+    }
+    if lacking:
+        names = sorted(lacking)
+        raise InputError(
+            f"{len(names)} kernels have no tuning record for this core",
+            place="--require-tuned",
+            found=", ".join(names[:3]) + (", ..." if len(names) > 3 else ""),
+            expected="a record of each: `mnv3gen tune` makes them",
+        )
 
 
 def _write_sources(request: Request, built: Built, build: Path) -> None:

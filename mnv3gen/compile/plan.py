@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
 
 from mnv3gen.compile.calls import Call, Calls
 from mnv3gen.compile.schedules import Schedule, generators, own_schedule, schedule_for
+from mnv3gen.compile.tuned import NOTHING, Tuned
 from mnv3gen.generate.cost import cost, tensors
 from mnv3gen.generate.group import Group, Parameters
 from mnv3gen.targets import Core
@@ -26,10 +26,6 @@ class Choice:
 
     parameters: Parameters = field(default_factory=dict)
     provenance: str = "rule"
-
-
-# The tuned parameters of a group under a schedule, or None.
-LookUp: TypeAlias = Callable[[Group, Schedule], Parameters | None]
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,8 @@ class Step:
     @property
     def weight_bytes(self) -> int:
         """What it reads of the weights."""
-        return sum(constant.nbytes for call in self.calls for constant in call.constants)
+        elements = sum(constant.size for call in self.calls for constant in call.constants)
+        return elements * self.group.item_bytes
 
 
 @dataclass(frozen=True)
@@ -68,40 +65,93 @@ class Plan:
 def make_plan(
     calls: Calls,
     core: Core,
-    look_up: LookUp = lambda group, schedule: None,
+    tuned: Tuned = NOTHING,
     storage: Callable[[Call], str] = lambda call: "float32",
 ) -> Plan:
-    """The plan of least cost; `storage` is the type that a call's weights are kept as."""
-    planner = _Planner(calls, core, look_up, storage)
-    return Plan(planner.best())
+    """The plan of least cost; `storage` is the type that a call's weights are kept as.
+
+    Tuned parameters are used where there are some. A group that was measured beside the fastest
+    other way to compute its kernels costs as much more or less than that way as was measured.
+    """
+    return Plan(_Planner(calls, core, tuned, storage).best())
+
+
+def candidates(calls: Calls, core: Core, tuned: Tuned = NOTHING) -> list[list[Step]]:
+    """For each call the steps that may start with it: every group under every schedule."""
+    return _Planner(calls, core, tuned, lambda call: "float32").table
+
+
+def cheapest(
+    table: list[list[Step]],
+    start: int,
+    stop: int,
+    cost: Callable[[Step], float],
+    excluded: Step | None = None,
+) -> float:
+    """The cost of the calls from `start` to `stop` - 1 cut in the cheapest way, without a step."""
+    costs = {stop: 0.0}
+    for first in reversed(range(start, stop)):
+        costs[first] = min(
+            (
+                cost(step) + costs[first + len(step.calls)]
+                for step in table[first]
+                if step is not excluded and first + len(step.calls) <= stop
+            ),
+            default=float("inf"),
+        )
+    return costs[start]
 
 
 class _Planner:
     """Finds the cheapest cut from the end of the list: the best of each tail is found once."""
 
     def __init__(
-        self, calls: Calls, core: Core, look_up: LookUp, storage: Callable[[Call], str]
+        self, calls: Calls, core: Core, tuned: Tuned, storage: Callable[[Call], str]
     ) -> None:
-        self.calls, self.core, self.look_up, self.storage = calls.calls, core, look_up, storage
+        self.calls, self.core, self.tuned = calls.calls, core, tuned
         self.generators = list(generators())
         self.last_reads = dict.fromkeys(calls.outputs, len(calls.calls))
         for index, call in enumerate(calls.calls):
             for tensor in call.reads:
                 self.last_reads[tensor] = max(index, self.last_reads.get(tensor, 0))
+        self.storages = ["float32"] * len(self.calls)
+        self.storages = [self._storable(i, storage(call)) for i, call in enumerate(self.calls)]
+        self.table = [list(self._candidates(start)) for start in range(len(self.calls))]
 
     def best(self) -> tuple[Step, ...]:
         count = len(self.calls)
         costs = [0.0] * (count + 1)
         steps: list[list[Step]] = [[]] * (count + 1)
-        alone = [0.0] * count
         for start in reversed(range(count)):
-            candidates = list(self._candidates(start))
-            alone[start] = min(step.cost for step in candidates if len(step.calls) == 1)
-            chosen = min(candidates, key=lambda step: step.cost + costs[start + len(step.calls)])
+            options = [self._measured(start, step) for step in self.table[start]]
+            chosen = min(options, key=lambda step: step.cost + costs[start + len(step.calls)])
             after = start + len(chosen.calls)
             costs[start] = chosen.cost + costs[after]
-            steps[start] = [replace(chosen, apart=sum(alone[start:after])), *steps[after]]
+            apart = sum(self._alone(index) for index in range(start, after))
+            steps[start] = [replace(chosen, apart=apart), *steps[after]]
         return tuple(steps[0])
+
+    def _storable(self, index: int, storage: str) -> str:
+        """The type that a call's weights are kept as: float32 where no generator reads another."""
+        grouped = self._grouped(index, index + 1)
+        if grouped is None or own_schedule(self.calls[index].kernel) is not None:
+            return "float32"
+        group = replace(grouped[0], storage=storage)
+        accepted = any(schedule.accepts(group, self.core) for schedule in self.generators)
+        return storage if accepted else "float32"
+
+    def _alone(self, index: int) -> float:
+        return min(step.cost for step in self.table[index] if len(step.calls) == 1)
+
+    def _measured(self, start: int, step: Step) -> Step:
+        """The step at the cost of the other ways times what was measured, if it was."""
+        ratio = self.tuned.ratio(step.group, step.schedule)
+        if ratio is None or len(step.calls) == 1:
+            return step
+        stop = start + len(step.calls)
+        return replace(
+            step, cost=ratio * cheapest(self.table, start, stop, lambda it: it.cost, step)
+        )
 
     def _candidates(self, start: int) -> Iterator[Step]:
         """Every group that may start with a call, under every schedule that accepts it."""
@@ -122,7 +172,7 @@ class _Planner:
     def _grouped(
         self, start: int, stop: int
     ) -> tuple[Group, tuple[str, ...], tuple[str, ...]] | None:
-        """The group of some calls, its inputs' and its outputs' names; None if it writes nothing."""
+        """The group of some calls, its inputs and its outputs; None if it writes nothing."""
         members = self.calls[start:stop]
         inner = {call.tensor: index for index, call in enumerate(members)}
         inputs: dict[str, int] = {}
@@ -135,7 +185,11 @@ class _Planner:
         writes = [i for i, call in enumerate(members) if self.last_reads[call.tensor] >= stop]
         if not writes:
             return None
-        storages = {self.storage(call) for call in members if call.constants} or {"float32"}
+        storages = {
+            storage
+            for call, storage in zip(members, self.storages[start:stop], strict=True)
+            if call.constants
+        } or {"float32"}
         if len(storages) > 1:
             return None
         kernels = tuple(call.kernel for call in members)
@@ -150,7 +204,7 @@ class _Planner:
         written: tuple[str, ...],
         members: tuple[Call, ...],
     ) -> Step:
-        tuned = self.look_up(group, schedule)
+        tuned = self.tuned.parameters(group, schedule)
         choice = Choice(schedule.rule(group, self.core))
         if tuned is not None:
             choice = Choice(tuned, "tuned")
@@ -160,8 +214,11 @@ class _Planner:
     def _fallback(self, start: int) -> Step:
         grouped = self._grouped(start, start + 1)
         assert grouped is not None
-        group, inputs, written = grouped
+        _, inputs, written = grouped
         call = self.calls[start]
+        # TVM's function takes the call's own arguments, whatever is the same tensor.
+        reads = tuple(-1 - number for number in range(len(call.kernel.reads)))
+        group = Group((call.kernel,), (reads,), (0,))
         price = cost(group, self.core, FALLBACK_SHARE, tensors(group))
         schedule = schedule_for(call.kernel)
         return Step(group, schedule, Choice(), (call,), inputs, written, price)

@@ -16,10 +16,10 @@ from mnv3gen.compile import manifest as manifests
 from mnv3gen.compile.bundle import describe_files
 from mnv3gen.compile.kernels import Kernels
 from mnv3gen.compile.memory import MemoryPlan
-from mnv3gen.compile.plan import Plan
 from mnv3gen.compile.program import Program
 from mnv3gen.compile.request import Request
 from mnv3gen.compile.sources import expected_stride, output_buffer
+from mnv3gen.compile.storage import count_stored
 from mnv3gen.compile.verify import TOLERANCE
 from mnv3gen.graph.graph import Graph
 from mnv3gen.images import named
@@ -30,12 +30,16 @@ SEED = 0  # of the input that a bundle is checked with
 
 @dataclass(frozen=True)
 class Built:
-    """`expected` has the reference executor's outputs (h, w, c) for the seeded input, in order."""
+    """`expected` has the reference executor's outputs (h, w, c) for the seeded input, in order.
+
+    `change` is the largest difference that rounded weights make to them, of the largest.
+    """
 
     graph: Graph
     kernels: Kernels
     plan: MemoryPlan
     expected: list[npt.NDArray[np.float32]]
+    change: float = 0.0
 
     @property
     def program(self) -> Program:
@@ -56,7 +60,7 @@ def record(
         tools=cache.tool_versions(),
         network=format_network(request.network),
         target=request.target.to_manifest(),
-        weights=manifests.Weights(source=request.weights_source, sha256=request.weights_hash),
+        weights=_weights(request, built),
         input=manifests.Input(
             shape=program.input_shape,
             dtype="float32",
@@ -71,7 +75,7 @@ def record(
             offsets=plan.offsets,
         ),
         kernels=tuple(_kernels(built.kernels)),
-        plan=tuple(_plan(built.kernels.plan)),
+        plan=tuple(_plan(built.kernels)),
         expected=_expected(output_buffer(program.outputs, built.expected)),
         verification=verification,
         files=describe_files(folder),
@@ -101,20 +105,37 @@ def _kernels(kernels: Kernels) -> Iterator[manifests.KernelRecord]:
             schedule=step.schedule.name,
             schedule_version=step.schedule.version,
             parameters=dict(step.choice.parameters),
-            provenance=step.choice.provenance,
+            provenance=step.choice.provenance if step.schedule.generates else "TVM",
         )
 
 
-def _plan(plan: Plan) -> Iterator[manifests.PlanStep]:
-    for step in plan.steps:
+def _weights(request: Request, built: Built) -> manifests.Weights:
+    stored = count_stored(built.kernels.plan, request.storage)
+    storage = manifests.Storage(
+        choice=request.storage,
+        float16=stored.float16,
+        refused=stored.refused,
+        change=built.change,
+    )
+    return manifests.Weights(
+        source=request.weights_source, sha256=request.weights_hash, storage=storage
+    )
+
+
+def _plan(kernels: Kernels) -> Iterator[manifests.PlanStep]:
+    intervals = kernels.program.intervals
+    for index, step in enumerate(kernels.plan.steps):
+        group = step.group
         yield manifests.PlanStep(
-            kernel=step.group.name,
-            computes=tuple(kernel.name for kernel in step.group.kernels),
+            kernel=group.name,
+            computes=tuple(kernel.name for kernel in group.kernels),
             reads=step.inputs,
             writes=step.tensors,
+            shapes=tuple(group.kernels[number].output for number in group.writes),
             cost=round(step.cost),
             cost_apart=round(step.apart),
             prefetched_lines=step.ahead,
+            alive_bytes=sum(it.bytes for it in intervals if it.first <= index <= it.last),
         )
 
 

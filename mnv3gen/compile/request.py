@@ -10,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mnv3gen.compile import cache
+from mnv3gen.compile.storage import check_storage
+from mnv3gen.compile.tuned import NOTHING, Tuned, load_tuned
+from mnv3gen.lower.storage import WeightStorage
 from mnv3gen.tables.format import format_network
 from mnv3gen.tables.network import Network
 from mnv3gen.targets import Target
@@ -17,7 +20,11 @@ from mnv3gen.targets import Target
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be compiled; `weights_source` says in the manifest where the weights are from."""
+    """What is to be compiled; `weights_source` says in the manifest where the weights are from.
+
+    `by_rule` ignores tuned parameters; with `require_tuned`, a kernel without them is an error.
+    InputError if the target cannot read weights of that `storage`.
+    """
 
     network: Network
     target: Target
@@ -25,6 +32,17 @@ class Request:
     weights_source: str
     labels: tuple[str, ...] = ()
     verify: bool = True
+    storage: WeightStorage = "float32"
+    by_rule: bool = False
+    require_tuned: bool = False
+
+    def __post_init__(self) -> None:
+        check_storage(self.storage, self.target)
+
+    @property
+    def tuned(self) -> Tuned:
+        """The tuning records that may be used. InputError if one cannot be read."""
+        return NOTHING if self.by_rule else load_tuned(self.target)
 
     @property
     def weights_hash(self) -> str:
@@ -37,8 +55,8 @@ class Request:
 
     @property
     def identity(self) -> str:
-        """A short name of table and weights for the library's version string."""
-        parts = format_network(self.network) + self.weights_hash
+        """A short name of table and stored weights for the library's version string."""
+        parts = format_network(self.network) + self.weights_hash + self.storage
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
     @property
@@ -54,5 +72,8 @@ class Request:
                 self.weights_source,
                 repr(self.labels),
                 str(self.verify),
+                self.storage,
+                self.tuned.fingerprint,
+                str(self.require_tuned),
             ]
         )

@@ -29,6 +29,16 @@ def expected_output(
     return [outputs[name].astype(np.float32) for name in graph.outputs]
 
 
+def largest_change(
+    outputs: list[npt.NDArray[np.float32]], exact: list[npt.NDArray[np.float32]]
+) -> float:
+    """The largest difference between two references, as a fraction of the largest exact output."""
+    largest = max(float(np.abs(output).max()) for output in exact)
+    pairs = zip(outputs, exact, strict=True)
+    change = max(float(np.abs(output - right).max()) for output, right in pairs)
+    return change / max(largest, float(np.finfo(np.float32).tiny))
+
+
 def verify(
     library: Path,
     entry: Entry,

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 if TYPE_CHECKING:
     from tvm import tirx
 
@@ -19,7 +21,7 @@ Value: TypeAlias = Any  # a TIR expression of type float32 or a vector of it
 
 READ, DATA_CACHE = 0, 1  # llvm.prefetch's second and fourth argument
 NEAR, FAR = 3, 2  # its third: into all levels, or into the L2 cache and beyond
-CACHE_LINE_ELEMENTS = 16  # of float32
+CACHE_LINE = 64  # bytes
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,16 @@ class Memory:
 
     buffer: Any
     dtype: str
+
+    @property
+    def item_bytes(self) -> int:
+        """The size of an element."""
+        return int(np.dtype(self.dtype).itemsize)
+
+    @property
+    def line_elements(self) -> int:
+        """How many elements a cache line has."""
+        return CACHE_LINE // self.item_bytes
 
 
 @dataclass(frozen=True)

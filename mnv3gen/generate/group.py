@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
+
 from mnv3gen.compile.kernel import Kernel
 from mnv3gen.generate.builder import Builder, Memory
 from mnv3gen.targets import Core
@@ -33,11 +35,28 @@ class Group:
     @property
     def name(self) -> str:
         """The kernels' names; the key of tuning logs, and the symbol of the function."""
-        name = "__".join(kernel.name for kernel in self.kernels)
-        inner = [index for index, reads in enumerate(self.reads) for read in reads[1:] if read >= 0]
-        if inner:  # such as a residual that is the group's own first tensor
-            name += "__inner" + "_".join(map(str, inner))
-        return name + ("" if self.storage == "float32" else "_w16")
+        parts = [kernel.name for kernel in self.kernels]
+        if not self._is_chain:  # who reads what: inputs are letters, the group's own are numbers
+            reads = "_".join("".join(map(_source, reads)) for reads in self.reads)
+            parts.append(f"reads_{reads}_to_{''.join(map(str, self.writes))}")
+        return "__".join(parts) + ("" if self.storage == "float32" else "_w16")
+
+    @property
+    def _is_chain(self) -> bool:
+        """Whether each kernel reads the one before it and new inputs, and the last is written."""
+        inputs = 0
+        for index, reads in enumerate(self.reads):
+            for place, read in enumerate(reads):
+                expected = index - 1 if index and not place else -1 - inputs
+                inputs += expected < 0
+                if read != expected:
+                    return False
+        return self.writes == (len(self.kernels) - 1,)
+
+    @property
+    def item_bytes(self) -> int:
+        """The size of one stored weight."""
+        return np.dtype(self.storage).itemsize
 
     @property
     def inputs(self) -> tuple[tuple[int, ...], ...]:
@@ -107,6 +126,10 @@ def frame(
 def lanes_of(core: Core) -> int:
     """How many float32 one vector register holds."""
     return core.vector_bits // FLOAT_BITS
+
+
+def _source(read: int) -> str:
+    return str(read) if read >= 0 else chr(ord("a") - 1 - read)
 
 
 def _elements(shape: tuple[int, ...]) -> int:

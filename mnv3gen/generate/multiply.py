@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mnv3gen.generate.builder import (
-    CACHE_LINE_ELEMENTS,
     Builder,
     Index,
     Memory,
@@ -66,11 +65,11 @@ class Ahead:
     def ask(self, parts: int) -> None:
         """Prefetch what is due in one of `parts` equal parts of a tile."""
         for stream in self.streams:
-            lines = -(-stream.a_tile // parts)
+            lines, elements = -(-stream.a_tile // parts), stream.memory.line_elements
             at = self.builder.count(stream.counter)
             for line in range(lines):
-                self.builder.prefetch(stream.memory, at + line * CACHE_LINE_ELEMENTS)
-            self.builder.advance(stream.counter, lines * CACHE_LINE_ELEMENTS)
+                self.builder.prefetch(stream.memory, at + line * elements)
+            self.builder.advance(stream.counter, lines * elements)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,17 @@ from collections.abc import Callable
 import pytest
 from support.command import ROOT, Finished, mnv3gen
 
-COMMANDS = ("bench", "describe", "targets", "compile", "import-weights", "run", "profile")
+COMMANDS = (
+    "bench",
+    "describe",
+    "targets",
+    "compile",
+    "import-weights",
+    "run",
+    "tune",
+    "logs",
+    "profile",
+)
 SLOW_TO_IMPORT = {"tvm", "torch", "onnx", "onnxruntime", "numpy", "unicorn", "capstone", "PIL"}
 
 

@@ -8,11 +8,11 @@ from random import Random
 import msgspec
 import pytest
 from support.emulated_kernels import Emulated
-from support.kernel_cases import Case, draw_cases
+from support.kernel_cases import STORAGES, Case, draw_cases
 from support.kernels import build, native, run_native, wrong
 
 from mnv3gen.compile.schedules import Schedule, generators
-from mnv3gen.targets import Core, load
+from mnv3gen.targets import Core, Emulation, Target, load
 
 SCHEDULES = list(generators())
 HOST, NEON, ARMV7 = (load(name).core for name in ("host", "arm_cpu", "armv7"))
@@ -32,10 +32,15 @@ EXPENSIVE = {"convolution": 16, "depthwise": 16, "expand_depthwise": 12, "invert
 """Fewer cases where their code is long."""
 
 
-def drawn(schedule: Schedule, cores: tuple[Core, ...], count: int) -> list[Case]:
+def drawn(
+    schedule: Schedule,
+    cores: tuple[Core, ...],
+    count: int,
+    storages: tuple[str, ...] = STORAGES,
+) -> list[Case]:
     """The same cases at every run."""
     random = Random(schedule.name)  # noqa: S311  no secret
-    cases = draw_cases(schedule, cores, count, random)
+    cases = draw_cases(schedule, cores, count, random, storages)
     assert len(cases) == count, f"no form in kernel_cases.py suits {schedule.name}"
     return cases
 
@@ -54,14 +59,27 @@ def test_values(schedule: Schedule, tmp_path: Path) -> None:
     assert not failures, "\n".join(failures)
 
 
+def cortex_a15() -> Target:
+    """32-bit ARM that converts float16; the shipped armv7 may not."""
+    base = load("armv7")
+    llvm = msgspec.structs.replace(base.llvm, cpu="cortex-a15", features=("neon", "vfp4", "fp16"))
+    emulation = Emulation(unicorn="cortex-a15", qemu="cortex-a15")
+    return msgspec.structs.replace(base, llvm=llvm, emulation=emulation)
+
+
 @pytest.mark.emulate
-@pytest.mark.parametrize("name", ["arm_cpu", "armv7"])
-def test_values_on_arm(name: str, tmp_path: Path) -> None:
-    target = load(name)
+@pytest.mark.parametrize(
+    ("target", "storages"),
+    [
+        pytest.param(load("arm_cpu"), STORAGES, id="arm_cpu"),
+        pytest.param(load("armv7"), ("float32",), id="armv7"),
+        pytest.param(cortex_a15(), ("float16",), id="cortex-a15"),
+    ],
+)
+def test_values_on_arm(target: Target, storages: tuple[str, ...], tmp_path: Path) -> None:
+    cores = (target.core, with_small_cache(target.core))
     cases = [
-        case
-        for schedule in SCHEDULES
-        for case in drawn(schedule, (target.core, with_small_cache(target.core)), EMULATED_CASES)
+        case for schedule in SCHEDULES for case in drawn(schedule, cores, EMULATED_CASES, storages)
     ]
     library = build(cases, target, tmp_path)
     emulated = Emulated(library, target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from random import Random
 from typing import Literal
@@ -20,6 +20,7 @@ SIDES = (1, 2, 3, 4, 5, 7, 8, 11)
 CHANNELS = (1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 19, 24, 31, 40)
 ACTIVATIONS = ("", "relu", "relu6", "hswish", "hard_sigmoid", "sigmoid")
 AHEAD = (0, 37)  # cache lines
+STORAGES = ("float32", "float16")
 
 Shape = tuple[int, int, int]
 
@@ -60,7 +61,11 @@ class Case:
 
 
 def draw_cases(
-    schedule: Schedule, cores: tuple[Core, ...], count: int, random: Random
+    schedule: Schedule,
+    cores: tuple[Core, ...],
+    count: int,
+    random: Random,
+    storages: tuple[str, ...] = STORAGES,
 ) -> list[Case]:
     """`count` cases for a generator: groups that it accepts, with any of its parameters.
 
@@ -70,7 +75,7 @@ def draw_cases(
     accepted: dict[str, list[Case]] = {}
     for name, form in FORMS.items():
         for _ in range(40 * count):
-            group, core = form(random), random.choice(cores)
+            group, core = _stored(form(random), random.choice(storages)), random.choice(cores)
             if len(accepted.get(name, ())) == count:
                 break
             if schedule.accepts(group, core):
@@ -80,6 +85,12 @@ def draw_cases(
                 accepted.setdefault(name, []).append(case)
     rounds = zip_longest(*accepted.values())
     return [case for cases in rounds for case in cases if case is not None][:count]
+
+
+def _stored(group: Group, storage: str) -> Group:
+    """The group with its weights, if it has any, in a type of storage."""
+    kinds = {kernel.kind for kernel in group.kernels}
+    return replace(group, storage=storage) if kinds & {"conv", "dwconv"} else group
 
 
 def _weights(
@@ -92,8 +103,9 @@ def _weights(
     last = (channels, 1) if kernel.kind == "dwconv" else (reads, channels)
     weight = random.standard_normal((kernel.window, kernel.window, *last), np.float32)
     scale = np.sqrt(kernel.window**2 * last[0] if kernel.kind == "conv" else kernel.window**2)
-    weight = (weight * np.float32(3 / scale)).astype(storage).astype(np.float32)
-    return [weight, random.standard_normal((1, 1, 1, channels), np.float32)]
+    bias = random.standard_normal((1, 1, 1, channels), np.float32)
+    exact = (array.astype(storage) for array in (weight * np.float32(3 / scale), bias))
+    return [array.astype(np.float32) for array in exact]
 
 
 def _shape(random: Random) -> Shape:
@@ -163,8 +175,8 @@ def _with_residual(kernel: Kernel) -> Kernel:
     )
 
 
-def _single(kernel: Kernel, *reads: int, storage: str = "float32") -> Group:
-    return Group((kernel,), (reads or (-1,),), (0,), storage)
+def _single(kernel: Kernel, *reads: int) -> Group:
+    return Group((kernel,), (reads or (-1,),), (0,))
 
 
 def _convolution_1x1(random: Random) -> Group:
@@ -180,11 +192,10 @@ def _convolution_1x1_and_residual(random: Random) -> Group:
 
 def _fully_connected(random: Random) -> Group:
     shape = (1, 1, random.choice((*CHANNELS, 67)))
-    storage = random.choice(("float32", "float16"))
     kernel = _pointwise(shape, random.choice((*CHANNELS, 150)), _epilogue(random))
     if random.random() < 0.3:
-        return _single(_with_residual(kernel), -1, -2, storage=storage)
-    return _single(kernel, storage=storage)
+        return _single(_with_residual(kernel), -1, -2)
+    return _single(kernel)
 
 
 def _convolution(random: Random) -> Group:

@@ -1,0 +1,169 @@
+"""`mnv3gen tune`: search the parameters of kernels by measuring them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mnv3gen.cli.options import form_options, json_option
+from mnv3gen.errors import InputError
+
+if TYPE_CHECKING:
+    from mnv3gen.compile.tuned import TunedRecord
+    from mnv3gen.targets import Target
+    from mnv3gen.tune.session import Progress, Session
+
+EPILOG = """\b
+Examples:
+  mnv3gen tune mobilenet_v3_large --minutes 10
+  mnv3gen tune mobilenet_v3_small mobilenet_v2 --minutes 20 --commit
+  mnv3gen tune --all-networks --minutes 120 --commit
+
+Every measurement is kept as it is made: a run that was stopped goes on where it was.
+`mnv3gen compile` uses what was found from then on.
+"""
+
+DEFAULT = ("mobilenet_v3_large",)
+
+
+@click.command(epilog=EPILOG)
+@click.argument("networks", nargs=-1)
+@form_options
+@click.option("--all-networks", is_flag=True, help="Every network of the zoo.")
+@click.option("--target", default="host", show_default=True, help="See `mnv3gen targets`.")
+@click.option(
+    "--minutes", type=click.FloatRange(min=0), default=10.0, show_default=True, help="The budget."
+)
+@click.option("--seed", default=0, show_default=True, help="Of the choice of candidates.")
+@click.option("--commit", is_flag=True, help="Also write tuning_logs/<target>/ of the checkout.")
+@click.option("--fresh", is_flag=True, help="Forget the measurements of earlier runs.")
+@json_option
+def command(
+    networks: tuple[str, ...],
+    width: str | None,
+    resolution: str | None,
+    classes: int | None,
+    variant: tuple[str, ...],
+    all_networks: bool,
+    target: str,
+    minutes: float,
+    seed: int,
+    commit: bool,
+    fresh: bool,
+    as_json: bool,
+) -> None:
+    """Tune the kernels of NETWORKS for this machine (default mobilenet_v3_large)."""
+    from mnv3gen.tables.zoo import names, resolve
+    from mnv3gen.targets import load
+    from mnv3gen.tune.ranking import check_xgboost
+
+    chosen = load(target)
+    _check_target(chosen)
+    check_xgboost()
+    wanted = tuple(names()) if all_networks else networks or DEFAULT
+    forms = [
+        resolve(name, width=width, resolution=resolution, classes=classes, variants=variant)
+        for name in wanted
+    ]
+    from mnv3gen.tune.start import session_of
+
+    interrupted = False
+    with session_of(forms, chosen, seed, fresh) as session:
+        if session.trials.damaged:
+            lines = ", ".join(map(str, session.trials.damaged[:5]))
+            click.echo(
+                f"mnv3gen: warning: {session.trials.path}: skipped damaged lines {lines}", err=True
+            )
+        with _shown(minutes) as observe:
+            session.observe = observe
+            try:
+                session.run(minutes)
+            except KeyboardInterrupt:
+                interrupted = True
+        records = _kept(session, chosen, commit)
+        summary = _summary(session, records)
+    click.echo(json.dumps(summary, indent=1) if as_json else _text(summary, records))
+    if interrupted:
+        raise KeyboardInterrupt
+
+
+def _check_target(target: Target) -> None:
+    if not target.detect:
+        raise InputError(
+            "this machine cannot measure kernels for another one",
+            place="--target",
+            found=target.name,
+            expected="host; kernels of other targets are made by the rules of schedules/",
+        )
+
+
+def _kept(session: Session, target: Target, commit: bool) -> list[TunedRecord]:
+    """Write the records of the run to the user's log, and to the committed one if asked."""
+    from mnv3gen.compile.tuned import FILE, own_folder, read_log
+    from mnv3gen.tune.logs import committed_folder, merged, records_of, write_log
+
+    records = records_of(session)
+    folders = [own_folder()] + ([committed_folder()] if commit else [])
+    for folder in folders:
+        path = folder / target.name / FILE
+        write_log(path, merged(read_log(path), records))
+    return records
+
+
+@contextlib.contextmanager
+def _shown(minutes: float) -> Iterator[Callable[[Progress], None]]:
+    """A function that shows a run's progress on stderr; silent in a pipe."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda progress: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=minutes * 60)
+
+        def observe(progress: Any) -> None:
+            left = progress.seconds_left
+            text = (
+                f"{left / 60:.1f} min left, {progress.trials} trials, "
+                f"{progress.measured}/{progress.tasks} kernels; {progress.task[:40]}: "
+                f"{progress.ratio:.2f} of its rule, {progress.floor:.2f} of its floor"
+            )
+            bar.update(task, description=text, completed=minutes * 60 - left)
+
+        yield observe
+
+
+def _summary(session: Session, records: list[TunedRecord]) -> dict[str, Any]:
+    planned = [(record, calls) for record in records if (calls := _calls(session, record))]
+    return {
+        "kernels": len(session.tasks),
+        "measured": len(records),
+        "trials": session.progress.trials,
+        "improved": sum(record.median_us < record.rule_us for record in records),
+        "planned_rule_us": round(sum(r.rule_us * calls for r, calls in planned), 1),
+        "planned_best_us": round(sum(r.median_us * calls for r, calls in planned), 1),
+        "planned_floor_us": round(sum(r.floor_us * calls for r, calls in planned), 1),
+    }
+
+
+def _calls(session: Session, record: TunedRecord) -> int:
+    """How often the networks' plans call a kernel."""
+    return session.calls[record.kernel, record.schedule]
+
+
+def _text(summary: dict[str, Any], records: list[TunedRecord]) -> str:
+    lines = [
+        f"kernels   {summary['measured']} of {summary['kernels']} measured, "
+        f"{summary['improved']} faster than by rule; {summary['trials']} new trials",
+        f"planned   {summary['planned_best_us'] / 1e3:.3f} ms tuned, "
+        f"{summary['planned_rule_us'] / 1e3:.3f} ms by rule, "
+        f"{summary['planned_floor_us'] / 1e3:.3f} ms of multiply-adds at the core's peak",
+    ]
+    return "\n".join(lines)

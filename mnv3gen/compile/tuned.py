@@ -1,0 +1,142 @@
+"""Tuned parameters: the records of `tuning_logs/`, and which of them a compilation may use.
+
+A log is `tuning_logs/<target>/records.jsonl`: one JSON object a line, sorted by kernel and
+schedule, at most one of each. The user's own, which `mnv3gen tune` writes into its cache folder,
+come before ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from mnv3gen import resources
+from mnv3gen.compile.schedules import Schedule
+from mnv3gen.errors import InputError
+from mnv3gen.generate.group import Group, Parameters
+from mnv3gen.targets import Target
+
+FILE = "records.jsonl"
+
+
+class TunedRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The best parameters found for a kernel on a core; times in microseconds.
+
+    `rule_us` is the time of the schedule's own rule, measured in turns with the best.
+    `apart_us` is what the same kernels take in the fastest other way that was measured, 0 if they
+    can only be computed as they are. `spread` is (90 % - 10 %) / median.
+    """
+
+    kernel: str
+    schedule: str
+    version: int
+    parameters: dict[str, int]
+    median_us: float
+    spread: float
+    rule_us: float
+    apart_us: float
+    floor_us: float
+    trials: int
+    core: str
+    machine: str
+    tools: dict[str, str]
+    seed: int
+    date: str
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The records that fit a core, by kernel and schedule."""
+
+    records: dict[tuple[str, str], TunedRecord]
+
+    def find(self, group: Group, schedule: Schedule) -> TunedRecord | None:
+        """The record of a group under a schedule of the same version, or None."""
+        record = self.records.get((group.name, schedule.name))
+        return record if record is not None and record.version == schedule.version else None
+
+    def parameters(self, group: Group, schedule: Schedule) -> Parameters | None:
+        """The tuned parameters, or None."""
+        record = self.find(group, schedule)
+        return None if record is None else record.parameters
+
+    def ratio(self, group: Group, schedule: Schedule) -> float | None:
+        """The time of a group over that of its kernels computed in another way, if measured."""
+        record = self.find(group, schedule)
+        return (
+            record.median_us / record.apart_us if record is not None and record.apart_us else None
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all records, for caches."""
+        digest = hashlib.sha256()
+        for record in self.records.values():
+            digest.update(msgspec.json.encode(record))
+        return digest.hexdigest()
+
+
+NOTHING = Tuned({})
+
+
+def core_of(target: Target) -> str:
+    """What a record must have been measured on: the core, but not its clock, which drifts."""
+    core = target.core
+    caches = f"{core.l1d_kib}+{core.l2_kib}+{core.l3_kib} KiB"
+    vectors = f"{core.vector_registers} x {core.vector_bits} bit"
+    return f"{target.architecture} {target.llvm.cpu}, {vectors}, {caches}"
+
+
+def folders(target: Target) -> list[Path]:
+    """Where logs of a target may lie, those that win first."""
+    own = own_folder() / target.name
+    return [own, *(folder / target.name for folder in resources.folders("tuning_logs"))]
+
+
+def own_folder() -> Path:
+    """The folder of what was tuned on this machine."""
+    from mnv3gen.compile.cache import cache_folder
+
+    return (
+        cache_folder().parent / "tuning"
+        if cache_folder().name == "bundles"
+        else (cache_folder() / "tuning")
+    )
+
+
+def load_tuned(target: Target) -> Tuned:
+    """Every record that was measured on a target's core. InputError names a damaged line."""
+    records: dict[tuple[str, str], TunedRecord] = {}
+    for folder in folders(target):
+        for record in read_log(folder / FILE):
+            if record.core == core_of(target):
+                records.setdefault((record.kernel, record.schedule), record)
+    return Tuned(dict(sorted(records.items())))
+
+
+def read_log(path: Path) -> list[TunedRecord]:
+    """The records of a file; none if there is no such file. InputError names file and line."""
+    if not path.is_file():
+        return []
+    records = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            records.append(msgspec.json.decode(line, type=TunedRecord))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"not a tuning record: {error}",
+                place=f"{path}:{number}",
+                found=line[:60],
+                expected="one JSON object a line, as `mnv3gen tune` writes them",
+            ) from error
+    return records
+
+
+def encode_log(records: Iterable[TunedRecord]) -> bytes:
+    """A log's content: sorted, one record a line."""
+    ordered = sorted(records, key=lambda record: (record.kernel, record.schedule))
+    return b"".join(msgspec.json.encode(record) + b"\n" for record in ordered)

@@ -1,0 +1,1 @@
+"""Search of the schedules' parameters by measuring kernels, and the logs that keep the best."""

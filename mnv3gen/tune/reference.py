@@ -1,0 +1,74 @@
+"""What a group of kernels computes, in float64, to check candidates by before they are timed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from mnv3gen.compile.kernel import Kernel
+from mnv3gen.generate.group import Group
+
+Array = npt.NDArray[np.float64]
+
+
+def computed(
+    group: Group, inputs: Sequence[npt.NDArray[np.float32]], weights: Sequence[Sequence[Array]]
+) -> list[Array]:
+    """The tensors that a group writes; inputs are (h, w, c), weights as `Call.constants`."""
+    tensors: list[Array] = []
+    for kernel, reads, own in zip(group.kernels, group.reads, weights, strict=True):
+        read = [
+            tensors[number] if number >= 0 else inputs[-1 - number].astype(np.float64)
+            for number in reads
+        ]
+        tensors.append(_one(kernel, read, own))
+    return [tensors[index] for index in group.writes]
+
+
+def can_compute(group: Group) -> bool:
+    """Whether all kernels are of a kind that is known here; the others have little to tune."""
+    return all(kernel.kind in ("conv", "dwconv", "pool", "gate", "add") for kernel in group.kernels)
+
+
+def _one(kernel: Kernel, read: list[Array], weights: Sequence[Array]) -> Array:
+    if kernel.kind == "pool":
+        return read[0].mean(axis=(0, 1), keepdims=True)
+    if kernel.kind == "gate":
+        return read[0] * read[1]
+    if kernel.kind == "add":
+        return read[0] + read[1]
+    value = _activated(_convolved(kernel, read[0], *weights), kernel.epilogue)
+    return value + read[1] if "add" in kernel.epilogue else value
+
+
+def _convolved(kernel: Kernel, data: Array, weight: Array, bias: Array) -> Array:
+    top, left, bottom, right = kernel.padding
+    height, width, _ = kernel.output
+    padded = np.pad(data, ((top, bottom), (left, right), (0, 0)))
+    sums = np.tile(bias.reshape(1, 1, -1).astype(np.float64), (height, width, 1))
+    for row, column in np.ndindex(kernel.window, kernel.window):
+        y, x = row * kernel.dilation, column * kernel.dilation
+        rows = slice(y, y + (height - 1) * kernel.stride + 1, kernel.stride)
+        columns = slice(x, x + (width - 1) * kernel.stride + 1, kernel.stride)
+        tap = weight[row, column]
+        seen = padded[rows, columns]
+        sums += seen * tap[:, 0] if kernel.kind == "dwconv" else seen @ tap
+    return sums
+
+
+def _activated(value: Array, epilogue: tuple[str, ...]) -> Array:
+    for name in epilogue:
+        match name:
+            case "relu":
+                value = np.maximum(value, 0)
+            case "relu6":
+                value = np.clip(value, 0, 6)
+            case "hswish":
+                value = value * np.clip(value + 3, 0, 6) / 6
+            case "hard_sigmoid":
+                value = np.clip(value + 3, 0, 6) / 6
+            case "sigmoid":
+                value = 1 / (1 + np.exp(-value))
+    return value

@@ -1,0 +1,57 @@
+"""What is tuned for some networks: every group that a plan may use, once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mnv3gen.compile.calls import Calls
+from mnv3gen.compile.kernels import Phases, fused_calls
+from mnv3gen.compile.plan import Step, candidates, make_plan
+from mnv3gen.compile.tuned import NOTHING, Tuned
+from mnv3gen.graph.expand import expand
+from mnv3gen.graph.seeded import seeded_weights
+from mnv3gen.lower.relax import to_relax
+from mnv3gen.tables.network import Network
+from mnv3gen.targets import Target
+from mnv3gen.tune.kernels import Task
+from mnv3gen.tune.reference import can_compute
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A network's calls, and all steps that may start with each of them."""
+
+    calls: Calls
+    table: list[list[Step]]
+
+
+def listed(network: Network, target: Target) -> Listed:
+    """The calls of a network; the weights do not matter and are not those of the user."""
+    graph = expand(network)
+    module = to_relax(graph, seeded_weights(graph, 0))
+    calls, _ = fused_calls(module, Phases(lambda phase: None, None))
+    return Listed(calls, candidates(calls, target.core))
+
+
+def tasks_of(networks: Iterable[Listed]) -> dict[tuple[str, str], Task]:
+    """Every task of some networks by its key."""
+    tasks: dict[tuple[str, str], Task] = {}
+    for network in networks:
+        for step in (step for steps in network.table for step in steps):
+            if step.schedule.generates and can_compute(step.group):
+                task = Task(step.group, step.schedule)
+                tasks.setdefault(task.key, task)
+    return tasks
+
+
+def calls_in_plans(
+    networks: Iterable[Listed], target: Target, tuned: Tuned = NOTHING
+) -> Counter[tuple[str, str]]:
+    """How often the networks' plans call each task."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for network in networks:
+        for step in make_plan(network.calls, target.core, tuned).steps:
+            counts[step.group.name, step.schedule.name] += 1
+    return counts

@@ -1,0 +1,58 @@
+"""`mnv3gen tune` and `mnv3gen logs` from the outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.command import Finished
+from support.tuning import record
+
+from mnv3gen.compile.tuned import FILE, encode_log
+
+Command = Callable[..., Finished]
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The log of a target in a folder of MNV3GEN_PATH."""
+    monkeypatch.setenv("MNV3GEN_PATH", str(tmp_path))
+    path = tmp_path / "tuning_logs" / "board" / FILE
+    path.parent.mkdir(parents=True)
+    return path
+
+
+def test_another_machine_cannot_be_tuned_for(command: Command) -> None:
+    command("tune", "--target", "rpi4").refused("--target", "found:    rpi4", "expected: host")
+
+
+def test_an_unknown_network(command: Command) -> None:
+    pytest.importorskip("xgboost")
+    command("tune", "mobilenet_v3_larg").refused("mobilenet_v3_larg", "mobilenet_v3_large")
+
+
+def test_showing_a_log(command: Command, log: Path) -> None:
+    log.write_bytes(encode_log([record(median_us=150.0, rule_us=165.0, floor_us=140.0)]))
+    shown = command("logs", "show", "board", "--json").json
+    assert shown[0]["median_us"] == 150.0
+    text = command("logs", "show", "board").out
+    assert "150.00" in text and " 0.909" in text and " 1.07" in text
+
+
+def test_a_target_without_a_log(command: Command, log: Path) -> None:
+    log.write_bytes(b"")
+    command("logs", "show", "bord").refused("found:    bord", "nearest:  board")
+
+
+def test_checking_and_pruning(command: Command, log: Path) -> None:
+    log.write_bytes(encode_log([record(schedule="gone"), record(kernel="b", schedule="gone")]))
+    checked = command("logs", "check")
+    assert checked.code == 1 and "there is no schedule gone" in checked.err
+    assert "board: 0 records kept, 2 dropped" in command("logs", "prune").out
+    assert command("logs", "check").code == 0
+
+
+def test_a_damaged_log_names_its_line(command: Command, log: Path) -> None:
+    log.write_bytes(b"{}\n")
+    command("logs", "check").refused(f"{log}:1")

@@ -1,0 +1,78 @@
+"""Trials: kept as they are made, read again after a kill, and what is the best of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mnv3gen.compile.kernel import Kernel
+from mnv3gen.compile.schedules import generators
+from mnv3gen.generate.group import Group
+from mnv3gen.tune.kernels import Task
+from mnv3gen.tune.trials import Trial, Trials
+
+CORE = "a core"
+RULE = {"vectors": 3}
+
+
+@pytest.fixture
+def task() -> Task:
+    kernel = Kernel("conv", (7, 7, 16), (7, 7, 24), epilogue=("bias",))
+    (schedule,) = [it for it in generators() if it.name == "pointwise"]
+    return Task(Group((kernel,), ((-1,),), (0,)), schedule)
+
+
+def trial(
+    task: Task,
+    vectors: int,
+    median: float,
+    rule: float = 100.0,
+    long: bool = False,
+    right: bool = True,
+) -> Trial:
+    return Trial(
+        kernel=task.group.name,
+        schedule=task.schedule.name,
+        version=task.schedule.version,
+        core=CORE,
+        parameters={"vectors": vectors},
+        median_us=median,
+        rule_us=rule,
+        long=long,
+        right=right,
+    )
+
+
+def test_a_killed_run_goes_on(task: Task, tmp_path: Path) -> None:
+    path = tmp_path / "trials.jsonl"
+    first = Trials(path, CORE)
+    first.add(trial(task, 1, 90.0))
+    with path.open("ab") as file:
+        file.write(b'{"kernel": "cut o')  # killed while writing
+    second = Trials(path, CORE)
+    assert second.damaged == [2]
+    assert second.of(task) == first.of(task)
+    second.add(trial(task, 2, 80.0))
+    third = Trials(path, CORE)
+    assert third.damaged == [2]
+    assert [it.parameters["vectors"] for it in third.of(task)] == [1, 2]
+    assert third.tried(task) == {(("vectors", 1),), (("vectors", 2),)}
+
+
+def test_another_cores_trials_are_left_alone(task: Task, tmp_path: Path) -> None:
+    Trials(tmp_path / "t", CORE).add(trial(task, 1, 90.0))
+    assert Trials(tmp_path / "t", "another core").of(task) == []
+
+
+def test_the_best_is_a_long_measurement(task: Task, tmp_path: Path) -> None:
+    trials = Trials(tmp_path / "t", CORE)
+    assert trials.best(task, RULE) is None
+    trials.add(trial(task, 3, 100.0, long=True))
+    trials.add(trial(task, 1, 50.0))  # a short one is no proof
+    assert trials.best(task, RULE) == trial(task, 3, 100.0, long=True)
+    trials.add(trial(task, 2, 81.0, 90.0, long=True))
+    trials.add(trial(task, 1, 88.0, 80.0, long=True))  # slower than the rule beside it
+    trials.add(trial(task, 4, 1.0, long=True, right=False))
+    assert trials.best(task, RULE) == trial(task, 2, 81.0, 90.0, long=True)
+    assert trial(task, 2, 81.0, 90.0).ratio == pytest.approx(0.9)

@@ -28,7 +28,6 @@ def test_another_machine_cannot_be_tuned_for(command: Command) -> None:
 
 
 def test_an_unknown_network(command: Command) -> None:
-    pytest.importorskip("xgboost")
     command("tune", "mobilenet_v3_larg").refused("mobilenet_v3_larg", "mobilenet_v3_large")
 
 

@@ -39,7 +39,6 @@ def test_a_seed_gives_the_same_choice(task: Task) -> None:
 
 def test_what_was_fast_is_looked_for(task: Task) -> None:
     """Times that fall with `a`: of what is left the largest values must come first."""
-    pytest.importorskip("xgboost")
     trials = [
         (task, Trial(kernel="k", schedule="s", version=1, core="c", parameters={"a": value},
                      median_us=100.0 - value, rule_us=100.0))

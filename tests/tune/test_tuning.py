@@ -26,7 +26,6 @@ SAMPLE = 24  # of the committed records, rebuilt and run
 
 
 def test_a_run_finds_right_kernels(tmp_path: Path) -> None:
-    pytest.importorskip("xgboost")
     target = load("host")
     session = Session(
         networks=[listed(parse(TABLE), target)],

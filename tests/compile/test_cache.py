@@ -64,6 +64,8 @@ def test_whatever_changes_the_bundle_changes_the_key(
         replace(REQUEST, target=load("arm_cpu")),
         replace(REQUEST, labels=tuple("abcdefghij")),
         replace(REQUEST, verify=not REQUEST.verify),
+        replace(REQUEST, storage="fp16"),
+        replace(REQUEST, storage="fp16-all"),
         request_for(with_classes(tiny(), 11)),
     ]
     keys = {request.key for request in others}

@@ -15,6 +15,13 @@ def test_each_panel_is_its_bias_and_then_its_rows() -> None:
     assert packed.tolist() == [7, 8, 1, 2, 4, 5, 9, 3, 6]
 
 
+def test_the_bias_is_stored_as_the_weights_are() -> None:
+    weight, bias = np.array([[0.1]], np.float32), np.array([2049], np.float32)
+    packed = panels_with_bias(weight, bias, [Run(0, 1, 1)], "float16")
+    assert packed.dtype == np.float16
+    assert packed.astype(float).tolist() == [2048, 1638 / 16384]  # nearest, ties to even
+
+
 def test_panels_of_one_size_are_not_interleaved() -> None:
     weight = np.arange(8, dtype=np.float32).reshape(2, 4)
     bias = np.array([10, 11, 12, 13], np.float32)

@@ -7,6 +7,7 @@ import json
 import click
 
 from mnv3gen.cli.options import json_option
+from mnv3gen.cli.tuned_rows import HEADING, row
 from mnv3gen.errors import InputError, Mnv3genError, nearest_names
 
 EPILOG = """\b
@@ -58,28 +59,25 @@ def show(target: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([msgspec.to_builtins(record) for record in records], indent=1))
         return
-    click.echo(
-        f"{'us':>9}  {'/rule':>6}  {'/floor':>6}  {'/apart':>6}  kernel: schedule, parameters"
-    )
+    click.echo(HEADING)
     for record in records:
-        floor = record.median_us / record.floor_us if record.floor_us else 0.0
-        apart = f"{record.median_us / record.apart_us:6.3f}" if record.apart_us else "     -"
-        parameters = " ".join(f"{name}={value}" for name, value in record.parameters.items())
-        click.echo(
-            f"{record.median_us:9.2f}  {record.median_us / record.rule_us:6.3f}  {floor:6.2f}  "
-            f"{apart}  {record.kernel}: {record.schedule} {parameters}"
-        )
+        click.echo(row(record))
 
 
 @command.command()
 def prune() -> None:
-    """Drop records of other versions and duplicates; sort the rest."""
+    """Drop duplicates and records of other versions or of parameters that are no more."""
     from mnv3gen.compile.tuned import read_log
-    from mnv3gen.tune.logs import logs, pruned, write_log
+    from mnv3gen.tune.logs import logs, pruned, spaces_of, write_log
 
     for target, path in logs().items():
-        kept, dropped = pruned(read_log(path))
+        records = read_log(path)
+        kept, dropped = pruned(records, spaces_of(target, records))
         write_log(path, kept)
         click.echo(f"{target}: {len(kept)} records kept, {len(dropped)} dropped")
         for record in dropped:
-            click.echo(f"  dropped {record.kernel}: {record.schedule} version {record.version}")
+            parameters = " ".join(f"{name}={value}" for name, value in record.parameters.items())
+            click.echo(
+                f"  dropped {record.kernel}: "
+                f"{record.schedule} version {record.version} {parameters}"
+            )

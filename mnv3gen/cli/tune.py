@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnv3gen.cli.options import form_options, json_option
+from mnv3gen.cli.tuned_rows import HEADING, row
 from mnv3gen.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ Every measurement is kept as it is made: a run that was stopped goes on where it
 """
 
 DEFAULT = ("mobilenet_v3_large",)
+LISTED = 20  # kernels at the end of a run
 
 
 @click.command(epilog=EPILOG)
@@ -40,7 +42,7 @@ DEFAULT = ("mobilenet_v3_large",)
 )
 @click.option("--seed", default=0, show_default=True, help="Of the choice of candidates.")
 @click.option("--commit", is_flag=True, help="Also write tuning_logs/<target>/ of the checkout.")
-@click.option("--fresh", is_flag=True, help="Forget the measurements of earlier runs.")
+@click.option("--fresh", is_flag=True, help="Set the measurements of earlier runs aside.")
 @json_option
 def command(
     networks: tuple[str, ...],
@@ -73,11 +75,7 @@ def command(
 
     interrupted = False
     with session_of(forms, chosen, seed, fresh) as session:
-        if session.trials.damaged:
-            lines = ", ".join(map(str, session.trials.damaged[:5]))
-            click.echo(
-                f"mnv3gen: warning: {session.trials.path}: skipped damaged lines {lines}", err=True
-            )
+        _warn_of_damage(session)
         with _shown(minutes) as observe:
             session.observe = observe
             try:
@@ -86,9 +84,23 @@ def command(
                 interrupted = True
         records = _kept(session, chosen, commit)
         summary = _summary(session, records)
-    click.echo(json.dumps(summary, indent=1) if as_json else _text(summary, records))
+        best = _best(session, records)
+        for name in session.wrong[:LISTED]:
+            _warn(f"wrong values by the rule's parameters, so not tuned: {name}")
+    click.echo(json.dumps(summary, indent=1) if as_json else _text(summary, best))
     if interrupted:
         raise KeyboardInterrupt
+
+
+def _warn(problem: str) -> None:
+    click.echo(f"mnv3gen: warning: {problem}", err=True)
+
+
+def _warn_of_damage(session: Session) -> None:
+    for journal in (session.trials.journal, session.comparisons.journal):
+        if journal.damaged:
+            lines = ", ".join(map(str, journal.damaged[:5]))
+            _warn(f"{journal.path}: skipped damaged lines {lines}")
 
 
 def _check_target(target: Target) -> None:
@@ -110,7 +122,7 @@ def _kept(session: Session, target: Target, commit: bool) -> list[TunedRecord]:
     folders = [own_folder()] + ([committed_folder()] if commit else [])
     for folder in folders:
         path = folder / target.name / FILE
-        write_log(path, merged(read_log(path), records))
+        write_log(path, merged(read_log(path), records, session.trials))
     return records
 
 
@@ -158,8 +170,16 @@ def _calls(session: Session, record: TunedRecord) -> int:
     return session.calls[record.kernel, record.schedule]
 
 
-def _text(summary: dict[str, Any], records: list[TunedRecord]) -> str:
-    lines = [
+def _best(session: Session, records: list[TunedRecord]) -> list[TunedRecord]:
+    """Those that the networks' plans spend most time in, by rule."""
+    planned = [record for record in records if _calls(session, record)]
+    planned.sort(key=lambda record: -record.median_us * _calls(session, record))
+    return planned[:LISTED]
+
+
+def _text(summary: dict[str, Any], best: list[TunedRecord]) -> str:
+    lines = [HEADING, *map(row, best)] if best else []
+    lines += [
         f"kernels   {summary['measured']} of {summary['kernels']} measured, "
         f"{summary['improved']} faster than by rule; {summary['trials']} new trials",
         f"planned   {summary['planned_best_us'] / 1e3:.3f} ms tuned, "

@@ -19,6 +19,7 @@ from mnv3gen.compile.schedules import fingerprint
 from mnv3gen.errors import BundleError, Mnv3genError
 
 LIMIT_BYTES = 4 << 30
+TUNING = "tuning"  # a folder beside the bundles that is not ours to prune
 TOOLS = ("apache-tvm", "apache-tvm-ffi", "ziglang", "numpy")
 
 
@@ -90,7 +91,8 @@ def copy_bundle(source: Path, folder: Path) -> None:
 
 def _prune(keep: str) -> None:
     """Remove the bundles that were not used for longest until the limit holds."""
-    entries = [entry for entry in cache_folder().iterdir() if entry.name != keep]
+    others = (keep, TUNING)
+    entries = [entry for entry in cache_folder().iterdir() if entry.name not in others]
     total = _size(cache_folder() / keep)
     for entry in sorted(entries, key=_last_used, reverse=True):
         total += _size(entry)

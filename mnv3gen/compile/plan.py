@@ -13,7 +13,7 @@ from mnv3gen.compile.calls import Call, Calls
 from mnv3gen.compile.schedules import Schedule, generators, own_schedule, schedule_for
 from mnv3gen.compile.tuned import NOTHING, Tuned
 from mnv3gen.generate.cost import cost, tensors
-from mnv3gen.generate.group import Group, Parameters
+from mnv3gen.generate.group import Group, Parameters, within
 from mnv3gen.targets import Core
 
 LONGEST_GROUP = 4  # kernels
@@ -89,17 +89,37 @@ def cheapest(
     excluded: Step | None = None,
 ) -> float:
     """The cost of the calls from `start` to `stop` - 1 cut in the cheapest way, without a step."""
-    costs = {stop: 0.0}
+    return cheapest_steps(table, start, stop, cost, excluded)[0]
+
+
+def cheapest_steps(
+    table: list[list[Step]],
+    start: int,
+    stop: int,
+    cost: Callable[[Step], float],
+    excluded: Step | None = None,
+) -> tuple[float, list[Step]]:
+    """Beside the cost, the steps; infinite and none if there is no way."""
+    best: dict[int, tuple[float, list[Step]]] = {stop: (0.0, [])}
     for first in reversed(range(start, stop)):
-        costs[first] = min(
-            (
-                cost(step) + costs[first + len(step.calls)]
-                for step in table[first]
-                if step is not excluded and first + len(step.calls) <= stop
-            ),
-            default=float("inf"),
-        )
-    return costs[start]
+        best[first] = (float("inf"), [])
+        for step in table[first]:
+            after = first + len(step.calls)
+            if step is not excluded and after <= stop:
+                price = cost(step) + best[after][0]
+                if price < best[first][0]:
+                    best[first] = price, [step, *best[after][1]]
+    return best[start]
+
+
+def compared(steps: list[Step]) -> list[Step]:
+    """Of the steps that may start with a call, those that another way is measured beside.
+
+    They are all but one: a kernel alone, by the schedule that the model takes for the fastest.
+    """
+    alone = [step for step in steps if len(step.calls) == 1]
+    first = min(alone, key=lambda step: step.cost)
+    return [step for step in steps if step is not first]
 
 
 class _Planner:
@@ -119,15 +139,15 @@ class _Planner:
         self.table = [list(self._candidates(start)) for start in range(len(self.calls))]
 
     def best(self) -> tuple[Step, ...]:
-        count = len(self.calls)
+        table, count = self._measured(), len(self.calls)
         costs = [0.0] * (count + 1)
         steps: list[list[Step]] = [[]] * (count + 1)
         for start in reversed(range(count)):
-            options = [self._measured(start, step) for step in self.table[start]]
+            options = table[start]
             chosen = min(options, key=lambda step: step.cost + costs[start + len(step.calls)])
             after = start + len(chosen.calls)
             costs[start] = chosen.cost + costs[after]
-            apart = sum(self._alone(index) for index in range(start, after))
+            apart = sum(_alone(table[index]) for index in range(start, after))
             steps[start] = [replace(chosen, apart=apart), *steps[after]]
         return tuple(steps[0])
 
@@ -140,18 +160,24 @@ class _Planner:
         accepted = any(schedule.accepts(group, self.core) for schedule in self.generators)
         return storage if accepted else "float32"
 
-    def _alone(self, index: int) -> float:
-        return min(step.cost for step in self.table[index] if len(step.calls) == 1)
+    def _measured(self) -> list[list[Step]]:
+        """The table, in which what was measured costs that much of the cheapest other way.
 
-    def _measured(self, start: int, step: Step) -> Step:
-        """The step at the cost of the other ways times what was measured, if it was."""
-        ratio = self.tuned.ratio(step.group, step.schedule)
-        if ratio is None or len(step.calls) == 1:
-            return step
-        stop = start + len(step.calls)
-        return replace(
-            step, cost=ratio * cheapest(self.table, start, stop, lambda it: it.cost, step)
-        )
+        Short groups come first: of longer ones they are the other ways.
+        """
+        table = [list(steps) for steps in self.table]
+        for length in range(1, LONGEST_GROUP + 1):
+            for start, steps in enumerate(self.table):
+                for step in compared(steps):
+                    if step.choice.provenance != "tuned" or len(step.calls) != length:
+                        continue
+                    ratio = self.tuned.ratio(step.group, step.schedule)
+                    if ratio is not None:
+                        stop = start + length
+                        price = ratio * cheapest(table, start, stop, lambda it: it.cost, step)
+                        place = next(i for i, other in enumerate(table[start]) if other is step)
+                        table[start][place] = replace(step, cost=price)
+        return table
 
     def _candidates(self, start: int) -> Iterator[Step]:
         """Every group that may start with a call, under every schedule that accepts it."""
@@ -206,7 +232,7 @@ class _Planner:
     ) -> Step:
         tuned = self.tuned.parameters(group, schedule)
         choice = Choice(schedule.rule(group, self.core))
-        if tuned is not None:
+        if tuned is not None and within(schedule.space(group, self.core), tuned):
             choice = Choice(tuned, "tuned")
         price = schedule.cost(group, self.core)
         return Step(group, schedule, choice, members, inputs, written, price)
@@ -222,3 +248,7 @@ class _Planner:
         price = cost(group, self.core, FALLBACK_SHARE, tensors(group))
         schedule = schedule_for(call.kernel)
         return Step(group, schedule, Choice(), (call,), inputs, written, price)
+
+
+def _alone(steps: list[Step]) -> float:
+    return min(step.cost for step in steps if len(step.calls) == 1)

@@ -1,7 +1,7 @@
 """Tuned parameters: the records of `tuning_logs/`, and which of them a compilation may use.
 
-A log is `tuning_logs/<target>/records.jsonl`: one JSON object a line, sorted by kernel and
-schedule, at most one of each. The user's own, which `mnv3gen tune` writes into its cache folder,
+A log is `tuning_logs/<target>/records.jsonl`: one JSON object a line, sorted by kernel, schedule
+and core, at most one of each. The user's own, which `mnv3gen tune` writes into its cache folder,
 come before ours.
 """
 
@@ -46,6 +46,11 @@ class TunedRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     tools: dict[str, str]
     seed: int
     date: str
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What a log has one record of."""
+        return self.kernel, self.schedule, self.core
 
 
 @dataclass(frozen=True)
@@ -99,13 +104,10 @@ def folders(target: Target) -> list[Path]:
 
 def own_folder() -> Path:
     """The folder of what was tuned on this machine."""
-    from mnv3gen.compile.cache import cache_folder
+    from mnv3gen.compile.cache import TUNING, cache_folder
 
-    return (
-        cache_folder().parent / "tuning"
-        if cache_folder().name == "bundles"
-        else (cache_folder() / "tuning")
-    )
+    bundles = cache_folder()
+    return (bundles.parent if bundles.name == "bundles" else bundles) / TUNING
 
 
 def load_tuned(target: Target) -> Tuned:
@@ -138,5 +140,5 @@ def read_log(path: Path) -> list[TunedRecord]:
 
 def encode_log(records: Iterable[TunedRecord]) -> bytes:
     """A log's content: sorted, one record a line."""
-    ordered = sorted(records, key=lambda record: (record.kernel, record.schedule))
+    ordered = sorted(records, key=lambda record: record.key)
     return b"".join(msgspec.json.encode(record) + b"\n" for record in ordered)

@@ -123,6 +123,13 @@ def frame(
     return Frame(inputs, packed, prefetched, outputs, rest, scratch)
 
 
+def within(space: Space, parameters: Parameters) -> bool:
+    """Whether each of a space's parameters has one of its values, and there are no others."""
+    return parameters.keys() == space.keys() and all(
+        parameters[name] in values for name, values in space.items()
+    )
+
+
 def lanes_of(core: Core) -> int:
     """How many float32 one vector register holds."""
     return core.vector_bits // FLOAT_BITS

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from mnv3gen import __version__, resources
 from mnv3gen.compile.cache import tool_versions
-from mnv3gen.compile.plan import Step, cheapest
 from mnv3gen.compile.schedules import generators
 from mnv3gen.compile.tuned import FILE, TunedRecord, core_of, encode_log, read_log
 from mnv3gen.errors import InputError
+from mnv3gen.generate.group import Space, within
+from mnv3gen.targets import load, names
 from mnv3gen.tune.session import Session
+from mnv3gen.tune.tasks import tasks_of_zoo
+from mnv3gen.tune.trials import Trials
+
+Spaces: TypeAlias = Mapping[tuple[str, str, str], Space]  # by `TunedRecord.key`
 
 
 def records_of(session: Session) -> list[TunedRecord]:
     """The best of every task that was measured, with the time of the other ways to compute it."""
     best = {}
     for key, task in session.tasks.items():
-        trial = session.trials.best(task, task.schedule.rule(task.group, session.target.core))
+        trial = session.best(task)
         if trial is not None:
             best[key] = trial
-    apart = _apart(session, {key: trial.median_us for key, trial in best.items()})
+    apart = _apart(session)
     return [
         TunedRecord(
             kernel=trial.kernel,
@@ -33,7 +39,8 @@ def records_of(session: Session) -> list[TunedRecord]:
             median_us=trial.median_us,
             spread=trial.spread,
             rule_us=trial.rule_us,
-            apart_us=round(apart.get(key, 0.0), 3),
+            # Of another moment than this record's time: what counts is their ratio.
+            apart_us=round(trial.median_us * apart.get(key, 0.0), 3),
             floor_us=round(session.floor(session.tasks[key]), 3),
             trials=len(session.trials.of(session.tasks[key])),
             core=core_of(session.target),
@@ -46,26 +53,42 @@ def records_of(session: Session) -> list[TunedRecord]:
     ]
 
 
-def _apart(session: Session, times: dict[tuple[str, str], float]) -> dict[tuple[str, str], float]:
-    """For each group of several kernels, the least time of another cut whose parts are measured."""
-
-    def cost(step: Step) -> float:
-        return times.get((step.group.name, step.schedule.name), float("inf"))
-
+def _apart(session: Session) -> dict[tuple[str, str], float]:
+    """For each group that was compared, the time of the other way over its own."""
     found = {}
     for network in session.networks:
-        for start, steps in enumerate(network.table):
-            for step in (step for step in steps if len(step.calls) > 1):
-                other = cheapest(network.table, start, start + len(step.calls), cost, step)
-                if other < float("inf"):
-                    found[step.group.name, step.schedule.name] = other
+        for step in (step for steps in network.table for step in steps):
+            known = session.comparisons.of(step)
+            if known is not None:
+                found[step.group.name, step.schedule.name] = known.apart_us / known.whole_us
     return found
 
 
-def merged(old: Iterable[TunedRecord], new: Iterable[TunedRecord]) -> list[TunedRecord]:
-    """Both, the new in place of the old of the same kernel and schedule."""
-    kept = {(record.kernel, record.schedule): record for record in old}
-    return list((kept | {(record.kernel, record.schedule): record for record in new}).values())
+def merged(
+    old: Iterable[TunedRecord], new: Iterable[TunedRecord], trials: Trials
+) -> list[TunedRecord]:
+    """Both; of the same kernel, schedule and core the new one.
+
+    The old one stays where it is the better of two of the same version, and was not tried again
+    among these trials.
+    """
+    kept = {record.key: record for record in old}
+    for record in new:
+        known = kept.get(record.key)
+        if known is None or _replaces(record, known, trials):
+            kept[record.key] = record
+    return list(kept.values())
+
+
+def _replaces(new: TunedRecord, old: TunedRecord, trials: Trials) -> bool:
+    if new.version != old.version:
+        return True
+    tried_again = any(
+        (trial.kernel, trial.schedule, trial.version) == (old.kernel, old.schedule, old.version)
+        and trial.parameters == old.parameters
+        for trial in trials.all()
+    )
+    return tried_again or new.median_us / new.rule_us < old.median_us / old.rule_us
 
 
 def write_log(path: Path, records: Iterable[TunedRecord]) -> None:
@@ -104,17 +127,32 @@ def problems(path: Path) -> Iterator[str]:
     records = read_log(path)
     if encode_log(records) != path.read_bytes():
         yield f"{path}: not sorted, or not as it would be written; run `mnv3gen logs prune`"
-    seen: set[tuple[str, str]] = set()
+    seen = set()
+    spaces = spaces_of(path.parent.name, records)
     for number, record in enumerate(records, 1):
-        if (record.kernel, record.schedule) in seen:
+        if record.key in seen:
             yield f"{path}:{number}: a second record of {record.kernel} by {record.schedule}"
-        seen.add((record.kernel, record.schedule))
-        if (reason := outdated(record)) is not None:
+        seen.add(record.key)
+        if (reason := outdated(record, spaces)) is not None:
             yield f"{path}:{number}: {reason}"
 
 
-def outdated(record: TunedRecord) -> str | None:
-    """Why no compilation would use a record, or None."""
+def spaces_of(target: str, records: Iterable[TunedRecord]) -> Spaces:
+    """The spaces of all tasks of the zoo on a target's core, if there are records of that core."""
+    if target not in names():
+        return {}
+    chosen = load(target)
+    core = core_of(chosen)
+    if not any(record.core == core for record in records):
+        return {}
+    return {
+        (*key, core): task.schedule.space(task.group, chosen.core)
+        for key, task in tasks_of_zoo(chosen).items()
+    }
+
+
+def outdated(record: TunedRecord, spaces: Spaces) -> str | None:
+    """Why no compilation would use a record, or None; `spaces` has those that are known."""
     versions = {schedule.name: schedule.version for schedule in generators()}
     if record.schedule not in versions:
         return f"there is no schedule {record.schedule}"
@@ -123,16 +161,21 @@ def outdated(record: TunedRecord) -> str | None:
             f"{record.schedule} is of version {versions[record.schedule]}, "
             f"the record of {record.version}"
         )
+    space = spaces.get(record.key)
+    if space is not None and not within(space, record.parameters):
+        return f"{record.schedule} cannot have the parameters {record.parameters}"
     return None
 
 
-def pruned(records: Iterable[TunedRecord]) -> tuple[list[TunedRecord], list[TunedRecord]]:
+def pruned(
+    records: Iterable[TunedRecord], spaces: Spaces
+) -> tuple[list[TunedRecord], list[TunedRecord]]:
     """The records that are of use, and those that are not."""
-    kept: dict[tuple[str, str], TunedRecord] = {}
+    kept: dict[tuple[str, str, str], TunedRecord] = {}
     dropped = []
     for record in records:
-        key = record.kernel, record.schedule
-        if outdated(record) is not None:
+        key = record.key
+        if outdated(record, spaces) is not None:
             dropped.append(record)
         elif key in kept:
             better, worse = sorted((kept[key], record), key=lambda it: it.median_us / it.rule_us)

@@ -11,8 +11,8 @@ import numpy as np
 
 from mnv3gen.errors import InputError
 from mnv3gen.generate.group import Parameters, Space
-from mnv3gen.tune.kernels import Task
 from mnv3gen.tune.trials import Trial
+from mnv3gen.tune.units import Task
 
 LEAST_TO_LEARN_FROM = 24  # trials of a schedule
 SHARE_AT_RANDOM = 0.25
@@ -33,11 +33,11 @@ def combinations(space: Space) -> list[dict[str, int]]:
 
 def chosen(
     task: Task,
-    untried: Sequence[Parameters],
+    untried: Sequence[dict[str, int]],
     trials: Sequence[tuple[Task, Trial]],
     count: int,
     generator: random.Random,
-) -> list[Parameters]:
+) -> list[dict[str, int]]:
     """`count` of the untried parameters: those ranked best, and some at random.
 
     `trials` are those of all tasks under the same schedule.

@@ -12,14 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from mnv3gen.bench.peak import build_peak
-from mnv3gen.compile.tuned import core_of, own_folder
+from mnv3gen.compile.tuned import NOTHING, core_of, load_tuned, own_folder
 from mnv3gen.tables.network import Network
 from mnv3gen.targets import Target
+from mnv3gen.tune.apart import Comparisons
+from mnv3gen.tune.measurer import Measurer
 from mnv3gen.tune.session import Session
 from mnv3gen.tune.tasks import listed
 from mnv3gen.tune.trials import Trials
 
-TRIALS = "trials.jsonl"
+TRIALS, COMPARISONS = "trials.jsonl", "comparisons.jsonl"
 PEAK_CALLS = 30
 
 
@@ -27,21 +29,27 @@ PEAK_CALLS = 30
 def session_of(
     networks: Sequence[Network], target: Target, seed: int = 0, fresh: bool = False
 ) -> Iterator[Session]:
-    """A session over some networks; what it compiles lies in a temporary folder."""
-    path = own_folder() / target.name / TRIALS
-    if fresh:
-        path.unlink(missing_ok=True)
+    """A session over some networks; what it compiles lies in a temporary folder.
+
+    A `fresh` one sets earlier measurements aside, as `<file>.before`.
+    """
+    own, core = own_folder() / target.name, core_of(target)
+    for path in (own / TRIALS, own / COMPARISONS):
+        if fresh and path.is_file():
+            path.replace(path.with_name(f"{path.name}.before"))
     with tempfile.TemporaryDirectory(prefix="mnv3gen-tune-") as name:
         folder = Path(name)
-        peak = measured_peak(folder)
-        yield Session(
-            networks=[listed(network, target) for network in networks],
-            target=target,
-            trials=Trials(path, core_of(target)),
-            folder=folder,
-            madds_per_us=peak,
-            seed=seed,
-        )
+        with contextlib.closing(Measurer(target, folder, seed)) as measurer:
+            yield Session(
+                networks=[listed(network, target) for network in networks],
+                target=target,
+                trials=Trials(own / TRIALS, core),
+                comparisons=Comparisons(own / COMPARISONS, core),
+                measurer=measurer,
+                madds_per_us=measured_peak(folder),
+                known=NOTHING if fresh else load_tuned(target),
+                seed=seed,
+            )
 
 
 def measured_peak(folder: Path) -> float:

@@ -6,17 +6,20 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from mnv3gen.compile.calls import Calls
 from mnv3gen.compile.kernels import Phases, fused_calls
 from mnv3gen.compile.plan import Step, candidates, make_plan
 from mnv3gen.compile.tuned import NOTHING, Tuned
 from mnv3gen.graph.expand import expand
-from mnv3gen.graph.seeded import seeded_weights
+from mnv3gen.graph.graph import parameter_shapes
 from mnv3gen.lower.relax import to_relax
 from mnv3gen.tables.network import Network
+from mnv3gen.tables.zoo import get, names
 from mnv3gen.targets import Target
-from mnv3gen.tune.kernels import Task
 from mnv3gen.tune.reference import can_compute
+from mnv3gen.tune.units import Task
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,10 @@ class Listed:
 
 
 def listed(network: Network, target: Target) -> Listed:
-    """The calls of a network; the weights do not matter and are not those of the user."""
+    """The calls of a network; the weights do not matter, and are all ones."""
     graph = expand(network)
-    module = to_relax(graph, seeded_weights(graph, 0))
+    shapes = parameter_shapes(graph)
+    module = to_relax(graph, {name: np.ones(it, np.float32) for name, it in shapes.items()})
     calls, _ = fused_calls(module, Phases(lambda phase: None, None))
     return Listed(calls, candidates(calls, target.core))
 
@@ -44,6 +48,11 @@ def tasks_of(networks: Iterable[Listed]) -> dict[tuple[str, str], Task]:
                 task = Task(step.group, step.schedule)
                 tasks.setdefault(task.key, task)
     return tasks
+
+
+def tasks_of_zoo(target: Target) -> dict[tuple[str, str], Task]:
+    """Every task of every network that we know; it takes a while."""
+    return tasks_of(listed(get(name), target) for name in names())
 
 
 def calls_in_plans(

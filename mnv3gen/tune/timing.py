@@ -31,7 +31,7 @@ class Timing:
 
 def timed(runnables: Sequence[Timeable], rounds: int = ROUNDS) -> list[Timing]:
     """Time candidates in turns; those that are clearly slower leave after the first rounds."""
-    calls = [max(1, int(BLOCK_US / max(runnable.microseconds(1), 0.5))) for runnable in runnables]
+    calls = [_calls_of_a_block(runnable) for runnable in runnables]
     times: list[list[float]] = [[] for _ in runnables]
     alive = list(range(len(runnables)))
     for number in range(rounds):
@@ -41,6 +41,14 @@ def timed(runnables: Sequence[Timeable], rounds: int = ROUNDS) -> list[Timing]:
             fastest = min(min(times[index]) for index in alive)
             alive = [i for i in alive if min(times[i]) <= HOPELESS * fastest or i == 0]
     return [_timing(sorted(values)) for values in times]
+
+
+def _calls_of_a_block(runnable: Timeable) -> int:
+    """How many calls take a block's time; a first one alone would count what caches lack."""
+    calls = 1
+    while (mean := runnable.microseconds(calls)) * calls < BLOCK_US / 2:
+        calls *= 2
+    return max(1, round(BLOCK_US / mean))
 
 
 def _timing(values: list[float]) -> Timing:

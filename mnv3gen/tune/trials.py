@@ -1,22 +1,24 @@
-"""Every measurement of a tuning run, appended to a file as it is made, to go on from later."""
+"""Every measurement of a tuning run, written down as it is made, to go on from later."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from mnv3gen.generate.group import Parameters
-from mnv3gen.tune.kernels import Task
+from mnv3gen.tune.journal import Journal
+from mnv3gen.tune.units import Task
+
+WORTH = 0.99  # of another time: what is not faster than this is no better
 
 
 class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One candidate, timed in turns with the rule's parameters; microseconds.
 
     `long` marks a measurement of many rounds, which records are made of. A candidate that computed
-    wrong values has `right` false and no times.
+    wrong values, or none, has `right` false and no times.
     """
 
     kernel: str
@@ -40,12 +42,11 @@ class Trials:
     """The trials of one core, in memory and in a file."""
 
     def __init__(self, path: Path, core: str) -> None:
-        self.path, self.core = path, core
-        self.damaged: list[int] = []  # numbers of lines that could not be read
+        self.journal = Journal(path, Trial)
         self._trials: dict[tuple[str, str, int], list[Trial]] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for trial in self._read():
-            self._keep(trial)
+        for trial in self.journal.entries:
+            if trial.core == core:
+                self._keep(trial)
 
     def of(self, task: Task) -> list[Trial]:
         """The trials of a task under the present version of its schedule."""
@@ -62,35 +63,28 @@ class Trials:
 
     def add(self, trial: Trial) -> None:
         """Write a trial to the file, so that it is kept whatever happens next."""
-        with self.path.open("ab") as file:
-            file.write(msgspec.json.encode(trial) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        self.journal.add(trial)
         self._keep(trial)
 
     def best(self, task: Task, rule: Parameters) -> Trial | None:
-        """The long measurement with the least time; the rule's own counts as one."""
-        longs = [trial for trial in self.of(task) if trial.long and trial.right]
-        rules = [trial for trial in longs if trial.parameters == dict(rule)]
-        better = [trial for trial in longs if trial.ratio < 1]
-        return min(better or rules, key=lambda trial: trial.ratio, default=None)
+        """The least time beside the rule's in a long measurement, if worth it; else the rule's own.
+
+        Of equal parameters the last one counts: those that a later winner was measured beside.
+        """
+        longs = {
+            tuple(sorted(trial.parameters.items())): trial
+            for trial in self.of(task)
+            if trial.long and trial.right
+        }
+        better = [trial for trial in longs.values() if trial.ratio < WORTH]
+        own = longs.get(tuple(sorted(rule.items())))
+        return min(better, key=lambda trial: trial.ratio, default=own)
+
+    def least_us(self, task: Task) -> float:
+        """The best guess of the rule's time on the undisturbed machine; infinite without any."""
+        times = (trial.rule_us for trial in self.of(task) if trial.right)
+        return min(times, default=float("inf"))
 
     def _keep(self, trial: Trial) -> None:
         key = trial.kernel, trial.schedule, trial.version
         self._trials.setdefault(key, []).append(trial)
-
-    def _read(self) -> Iterator[Trial]:
-        if not self.path.is_file():
-            return
-        content = self.path.read_bytes()
-        if content and not content.endswith(b"\n"):  # killed while writing
-            with self.path.open("ab") as file:
-                file.write(b"\n")
-        for number, line in enumerate(content.splitlines(), 1):
-            try:
-                trial = msgspec.json.decode(line, type=Trial)
-            except msgspec.DecodeError:
-                self.damaged.append(number)
-                continue
-            if trial.core == self.core:
-                yield trial

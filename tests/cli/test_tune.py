@@ -16,11 +16,13 @@ Command = Callable[..., Finished]
 
 @pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The log of a target in a folder of MNV3GEN_PATH."""
+    """The log of a target in a folder of MNV3GEN_PATH; an empty one there hides the host's."""
     monkeypatch.setenv("MNV3GEN_PATH", str(tmp_path))
-    path = tmp_path / "tuning_logs" / "board" / FILE
-    path.parent.mkdir(parents=True)
-    return path
+    for target in ("board", "host"):
+        path = tmp_path / "tuning_logs" / target / FILE
+        path.parent.mkdir(parents=True)
+        path.touch()
+    return tmp_path / "tuning_logs" / "board" / FILE
 
 
 def test_another_machine_cannot_be_tuned_for(command: Command) -> None:
@@ -55,3 +57,14 @@ def test_checking_and_pruning(command: Command, log: Path) -> None:
 def test_a_damaged_log_names_its_line(command: Command, log: Path) -> None:
     log.write_bytes(b"{}\n")
     command("logs", "check").refused(f"{log}:1")
+
+
+@pytest.mark.compile
+def test_parameters_that_a_schedule_does_not_have(command: Command, log: Path) -> None:
+    """Of this machine's core, a kernel of MobileNetV3-Large with a panel of 99 registers."""
+    path = log.parent.parent / "host" / FILE
+    path.write_bytes(encode_log([record(parameters={"vectors": 99, "rows": 0, "block": 0})]))
+    checked = command("logs", "check")
+    assert checked.code == 1 and f"{path}:1: pointwise cannot have the parameters" in checked.err
+    assert "vectors=99" in command("logs", "prune").out
+    assert path.read_bytes() == b""

@@ -92,6 +92,39 @@ def test_a_record_of_another_version_is_not_used() -> None:
     assert plan.steps[0].choice.provenance == "rule"
 
 
+@pytest.mark.parametrize(("apart_us", "expected"), [(80.0, "pointwise"), (125.0, "convolution")])
+def test_a_kernels_schedule_is_measured_too(apart_us: float, expected: str) -> None:
+    """By the model pointwise is faster; convolution takes 100 us, pointwise beside it 80 or 125."""
+    expand = bneck().calls[:1]
+    alone = Calls(expand, (56, 56, 24), ("t0",))
+    assert schedules(make_plan(alone, CORE)) == ["pointwise"]
+    (other,) = [it for it in candidates(alone, CORE)[0] if it.schedule.name == "convolution"]
+    known = record(
+        kernel=other.group.name,
+        schedule="convolution",
+        version=other.schedule.version,
+        parameters={"vectors": 2, "rows": 4},
+        median_us=100.0,
+        apart_us=apart_us,
+    )
+    (step,) = make_plan(alone, CORE, Tuned({(known.kernel, known.schedule): known})).steps
+    assert step.schedule.name == expected
+
+
+def test_parameters_outside_of_the_space_are_not_used() -> None:
+    (together,) = make_plan(bneck(), CORE).steps
+    known = record(
+        kernel=together.group.name,
+        schedule="expand_depthwise",
+        version=together.schedule.version,
+        parameters={"vectors": 99, "rows": 4, "pixels": 8},
+        median_us=100.0,
+        apart_us=80.0,
+    )
+    (step,) = make_plan(bneck(), CORE, Tuned({(known.kernel, known.schedule): known})).steps
+    assert (step.schedule.name, step.choice.provenance) == ("expand_depthwise", "rule")
+
+
 def test_the_cheapest_cut() -> None:
     """Of a, b, ab with costs 5, 4 and 7 the group is cheaper; without it, 9."""
     table = candidates(bneck(), CORE)

@@ -9,9 +9,9 @@ import pytest
 from mnv3gen.compile.kernel import Kernel
 from mnv3gen.compile.schedules import generators
 from mnv3gen.generate.group import Group
-from mnv3gen.tune.kernels import Task
 from mnv3gen.tune.ranking import chosen, combinations
 from mnv3gen.tune.trials import Trial
+from mnv3gen.tune.units import Task
 
 
 @pytest.fixture

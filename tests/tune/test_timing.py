@@ -8,10 +8,10 @@ from mnv3gen.tune.timing import timed
 
 
 class Fake:
-    """Takes the given times, one a measurement, after a first one that sets the calls."""
+    """Takes the given times, one a measurement, first of all those that set the calls."""
 
     def __init__(self, *times: float) -> None:
-        self.times = iter((times[0], *times))
+        self.times = iter(times)
         self.calls: list[int] = []
 
     def microseconds(self, calls: int) -> float:
@@ -20,14 +20,21 @@ class Fake:
 
 
 def test_median_least_and_spread() -> None:
-    fake = Fake(50.0, 10.0, 30.0, 20.0, 40.0)
+    fake = Fake(200.0, 10.0, 30.0, 20.0, 40.0, 50.0)
     (timing,) = timed([fake], rounds=5)
     assert (timing.median, timing.least) == (30.0, 10.0)
     assert timing.spread == pytest.approx((50 - 10) / 30)
-    assert fake.calls == [1, 5, 5, 5, 5, 5]  # 250 us a block, by the first call's 50
+    assert fake.calls == [1, 1, 1, 1, 1, 1]  # 250 us a block: one call of 200
+
+
+def test_a_first_call_does_not_decide_how_many_make_a_block() -> None:
+    """100, 2 * 40, then 4 * 35 of 140 us, more than half of a block: 250 / 35 are 7 calls."""
+    fake = Fake(100.0, 40.0, 35.0, *[33.0] * 3)
+    timed([fake], rounds=3)
+    assert fake.calls == [1, 2, 4, 7, 7, 7]
 
 
 def test_hopeless_candidates_leave_and_the_rule_stays() -> None:
-    rule, fast, slow = Fake(*[200.0] * 6), Fake(*[100.0] * 6), Fake(*[116.0] * 6)
+    rule, fast, slow = Fake(*[300.0] * 7), Fake(*[200.0] * 7), Fake(*[231.0] * 7)
     timed([rule, fast, slow], rounds=6)
     assert [len(fake.calls) - 1 for fake in (rule, fast, slow)] == [6, 6, 3]

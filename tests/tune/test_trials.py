@@ -9,8 +9,8 @@ import pytest
 from mnv3gen.compile.kernel import Kernel
 from mnv3gen.compile.schedules import generators
 from mnv3gen.generate.group import Group
-from mnv3gen.tune.kernels import Task
 from mnv3gen.tune.trials import Trial, Trials
+from mnv3gen.tune.units import Task
 
 CORE = "a core"
 RULE = {"vectors": 3}
@@ -51,11 +51,11 @@ def test_a_killed_run_goes_on(task: Task, tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(b'{"kernel": "cut o')  # killed while writing
     second = Trials(path, CORE)
-    assert second.damaged == [2]
+    assert second.journal.damaged == [2]
     assert second.of(task) == first.of(task)
     second.add(trial(task, 2, 80.0))
     third = Trials(path, CORE)
-    assert third.damaged == [2]
+    assert third.journal.damaged == [2]
     assert [it.parameters["vectors"] for it in third.of(task)] == [1, 2]
     assert third.tried(task) == {(("vectors", 1),), (("vectors", 2),)}
 
@@ -76,3 +76,29 @@ def test_the_best_is_a_long_measurement(task: Task, tmp_path: Path) -> None:
     trials.add(trial(task, 4, 1.0, long=True, right=False))
     assert trials.best(task, RULE) == trial(task, 2, 81.0, 90.0, long=True)
     assert trial(task, 2, 81.0, 90.0).ratio == pytest.approx(0.9)
+
+
+def test_a_hundredth_is_not_worth_it(task: Task, tmp_path: Path) -> None:
+    trials = Trials(tmp_path / "t", CORE)
+    trials.add(trial(task, 3, 100.0, long=True))
+    trials.add(trial(task, 1, 99.5, long=True))
+    assert trials.best(task, RULE) == trial(task, 3, 100.0, long=True)
+
+
+def test_a_lucky_time_does_not_outlive_the_next_duel(task: Task, tmp_path: Path) -> None:
+    """2 was once at 0.5 of the rule, and is at 0.85 beside 1, which is at 0.8."""
+    trials = Trials(tmp_path / "t", CORE)
+    trials.add(trial(task, 3, 100.0, long=True))
+    trials.add(trial(task, 2, 50.0, long=True))
+    trials.add(trial(task, 2, 85.0, long=True))
+    trials.add(trial(task, 1, 80.0, long=True))
+    assert trials.best(task, RULE) == trial(task, 1, 80.0, long=True)
+
+
+def test_the_least_disturbed_time_of_the_rule(task: Task, tmp_path: Path) -> None:
+    trials = Trials(tmp_path / "t", CORE)
+    assert trials.least_us(task) == float("inf")
+    trials.add(trial(task, 3, 100.0, 100.0, long=True))
+    trials.add(trial(task, 1, 60.0, 70.0))
+    trials.add(trial(task, 2, 1.0, 0.0, right=False))
+    assert trials.least_us(task) == 70.0

@@ -13,8 +13,20 @@ from typing import Any, Literal, TypeAlias
 from mnv3gen.lower import operators
 
 Kind: TypeAlias = Literal[
-    "conv", "dwconv", "pool", "average", "gate", "add", "clip", "concat", "resize"
+    "conv",
+    "dwconv",
+    "pool",
+    "average",
+    "gate",
+    "add",
+    "clip",
+    "concat",
+    "resize",
+    "quantize",
+    "dequantize",
+    "lookup",
 ]
+SHORT_NAMES = {"float32": "f32", "int8": "i8"}
 
 EPILOGUE_NAMES = {
     "relax.nn.relu": "relu",
@@ -31,7 +43,8 @@ class Kernel:
 
     `epilogue` lists what follows the sum of products, in order: "bias", an activation, "add" for a
     residual input. `detail` is what else tells kernels of a kind apart. `others` has the shapes of
-    the tensors that are read beside the first: the residual, a gate, what is concatenated.
+    the tensors that are read beside the first: the residual, a gate, what is concatenated. `dtype`
+    is "float32" or "int8"; what "quantize" reads and "dequantize" writes is float32 all the same.
     """
 
     kind: Kind
@@ -52,6 +65,16 @@ class Kernel:
         return (self.input, *self.others)
 
     @property
+    def read_dtype(self) -> str:
+        """The element type of the tensors that are read."""
+        return "float32" if self.kind == "quantize" else self.dtype
+
+    @property
+    def written_dtype(self) -> str:
+        """The element type of what is made."""
+        return "float32" if self.kind == "dequantize" else self.dtype
+
+    @property
     def name(self) -> str:
         """Such as `dwconv5x5_56x56x72_28x28x72_s2_p1122_bias_relu_f32`; a C identifier."""
         window = f"{self.window}x{self.window}" if self.kind in ("conv", "dwconv") else ""
@@ -64,7 +87,7 @@ class Kernel:
             parts.append(f"d{self.dilation}")
         if any(self.padding):
             parts.append("p" + ("x" if max(self.padding) > 9 else "").join(map(str, self.padding)))
-        return "_".join([*parts, *self.epilogue, {"float32": "f32"}.get(self.dtype, self.dtype)])
+        return "_".join([*parts, *self.epilogue, SHORT_NAMES[self.dtype]])
 
     @property
     def madds(self) -> int:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from mnv3gen.compile import cache
 from mnv3gen.compile.storage import check_storage
 from mnv3gen.compile.tuned import NOTHING, Tuned, load_tuned
+from mnv3gen.errors import InputError
 from mnv3gen.lower.storage import WeightStorage
 from mnv3gen.tables.format import format_network
 from mnv3gen.tables.network import Network
@@ -23,7 +24,7 @@ class Request:
     """What is to be compiled; `weights_source` says in the manifest where the weights are from.
 
     `by_rule` ignores tuned parameters; with `require_tuned`, a kernel without them is an error.
-    InputError if the target cannot read weights of that `storage`.
+    InputError if both are asked for, or if the target cannot read weights of that `storage`.
     """
 
     network: Network
@@ -38,6 +39,12 @@ class Request:
 
     def __post_init__(self) -> None:
         check_storage(self.storage, self.target)
+        if self.by_rule and self.require_tuned:
+            raise InputError(
+                "tuned parameters cannot be both ignored and required",
+                place="--rule --require-tuned",
+                expected="one of the two",
+            )
 
     @property
     def tuned(self) -> Tuned:

@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from mnv3gen.compile.kernel import Kernel
 from mnv3gen.generate.group import Group
+from mnv3gen.graph.graph import Coordinates
+from mnv3gen.graph.reference import interpolation
 
 Array = npt.NDArray[np.float64]
 
@@ -27,20 +29,40 @@ def computed(
     return [tensors[index] for index in group.writes]
 
 
-def can_compute(group: Group) -> bool:
-    """Whether all kernels are of a kind that is known here; the others have little to tune."""
-    return all(kernel.kind in ("conv", "dwconv", "pool", "gate", "add") for kernel in group.kernels)
-
-
 def _one(kernel: Kernel, read: list[Array], weights: Sequence[Array]) -> Array:
-    if kernel.kind == "pool":
-        return read[0].mean(axis=(0, 1), keepdims=True)
-    if kernel.kind == "gate":
-        return read[0] * read[1]
-    if kernel.kind == "add":
-        return read[0] + read[1]
-    value = _activated(_convolved(kernel, read[0], *weights), kernel.epilogue)
-    return value + read[1] if "add" in kernel.epilogue else value
+    match kernel.kind:
+        case "conv" | "dwconv":
+            value = _activated(_convolved(kernel, read[0], *weights), kernel.epilogue)
+            return value + read[1] if "add" in kernel.epilogue else value
+        case "pool":
+            return read[0].mean(axis=(0, 1), keepdims=True)
+        case "average":
+            return _averaged(kernel, read[0])
+        case "gate":
+            return read[0] * read[1]
+        case "add":
+            return read[0] + read[1]
+        case "concat":
+            return np.concatenate(read, axis=-1)
+        case "resize":
+            rows, columns = (
+                interpolation(read[0].shape[axis], kernel.output[axis], _coordinates(kernel))
+                for axis in (0, 1)
+            )
+            return np.asarray(np.einsum("ah,bw,hwc->abc", rows, columns, read[0], optimize=True))
+    raise NotImplementedError(f"no reference of a {kernel.kind} kernel")
+
+
+def _averaged(kernel: Kernel, data: Array) -> Array:
+    window, strides = (
+        tuple(int(side) for side in pair.split("x")) for pair in kernel.detail.split("by")
+    )
+    windows = np.lib.stride_tricks.sliding_window_view(data, window, (0, 1))
+    return np.asarray(windows[:: strides[0], :: strides[1]].mean(axis=(-2, -1)))
+
+
+def _coordinates(kernel: Kernel) -> Coordinates:
+    return "align_corners" if kernel.detail == "align_corners" else "half_pixel"
 
 
 def _convolved(kernel: Kernel, data: Array, weight: Array, bias: Array) -> Array:

@@ -18,7 +18,6 @@ from mnv3gen.lower.relax import to_relax
 from mnv3gen.tables.network import Network
 from mnv3gen.tables.zoo import get, names
 from mnv3gen.targets import Target
-from mnv3gen.tune.reference import can_compute
 from mnv3gen.tune.units import Task
 
 
@@ -44,7 +43,7 @@ def tasks_of(networks: Iterable[Listed]) -> dict[tuple[str, str], Task]:
     tasks: dict[tuple[str, str], Task] = {}
     for network in networks:
         for step in (step for steps in network.table for step in steps):
-            if step.schedule.generates and can_compute(step.group):
+            if step.schedule.generates:
                 task = Task(step.group, step.schedule)
                 tasks.setdefault(task.key, task)
     return tasks

@@ -52,6 +52,7 @@ def test_tables(command: Command, tmp_path: Path, text: str, parts: tuple[str, .
         (["describe", "mobilenet_v3_larg"], ("mobilenet_v3_larg", "nearest:  mobilenet_v3_large")),
         (["describe", "missing.bneck"], ("missing.bneck", "expected")),
         (["describe"], ("NETWORK",)),
+        (["compile", "mobilenet_v3_small", "--rule", "--require-tuned"], ("--rule", "expected")),
         (["describe", "mobilenet_v3_small", "--variant", "torchvison"], ("nearest:  torchvision",)),
         (["describe", "mobilenet_v3_small", "--width", "wide"], ("width", "wide", "expected")),
         (["describe", "mobilenet_v3_small", "--width", "0"], ("width", "0", "expected")),

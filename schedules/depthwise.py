@@ -23,6 +23,7 @@ from mnv3gen.generate.convolve import column_taps, row_taps
 from mnv3gen.generate.cover import Run, Taps, balanced, panels, vectors
 from mnv3gen.generate.epilogue import activated
 from mnv3gen.generate.group import Generated, Group, Parameters, Space, frame, lanes_of
+from mnv3gen.generate.multiply import reads_by_lane
 from mnv3gen.generate.packing import panels_with_bias
 from mnv3gen.generate.window import Tap, TapRow, slide
 from mnv3gen.targets import Core
@@ -45,8 +46,13 @@ def space(group: Group, core: Core) -> Space:
 
 
 def rule(group: Group, core: Core) -> Parameters:
-    """Seven pixels: the widths of these networks are multiples of it."""
-    return {"pixels": 7, "channels_first": 0}
+    """Seven pixels: the widths of these networks are multiples of it.
+
+    Large windows two pixels apart share too few inputs: on NEON, LLVM would spill some of them.
+    """
+    kernel = group.kernels[0]
+    apart = reads_by_lane(core) and kernel.stride > 1 and kernel.window > 3
+    return {"pixels": 4 if apart else 7, "channels_first": 0}
 
 
 def pack(

@@ -28,12 +28,17 @@ Kind: TypeAlias = Literal[
 ]
 SHORT_NAMES = {"float32": "f32", "int8": "i8"}
 
+INT8 = "relax.mnv3gen.int8."  # what the integer operators' names start with
 EPILOGUE_NAMES = {
     "relax.nn.relu": "relu",
     "relax.clip": "relu6",
     operators.HSWISH: "hswish",
     operators.HARD_SIGMOID: "hard_sigmoid",
     operators.SIGMOID: "sigmoid",
+    INT8 + "requantize": "",
+    INT8 + "requantize_hswish": "hswish",
+    INT8 + "requantize_hard_sigmoid": "hard_sigmoid",
+    INT8 + "add": "add",
 }
 
 
@@ -108,13 +113,17 @@ def read_kernel(function: Any) -> Kernel:
     inputs = [_shape(variable) for variable in function.params if hasattr(variable.ty, "dtype")]
     written = _shape(calls[-1])
     name = str(calls[0].op.name)
-    if name == "relax.nn.conv2d":
+    if name in ("relax.nn.conv2d", INT8 + "pad"):
         return _read_convolution(calls, inputs[0], written)
     kind, detail = OTHER_KINDS[name]
+    inputs = [shape for shape in inputs if len(shape) in (0, len(written))]
     if kind in ("gate", "add") and len(inputs) == 1:  # a tensor with itself
         inputs = inputs * 2
     others = tuple(shape for shape in inputs[1:] if len(shape) == len(written))
-    return Kernel(kind, inputs[0], written, detail=detail(calls[0], inputs), others=others)
+    dtype = "int8" if name.startswith(INT8) else str(calls[0].ty.dtype)
+    return Kernel(
+        kind, inputs[0], written, dtype=dtype, detail=detail(calls[0], inputs), others=others
+    )
 
 
 def _window_and_strides(call: Any, _inputs: list[tuple[int, ...]]) -> str:
@@ -142,6 +151,17 @@ def _nothing(_call: Any, _inputs: list[tuple[int, ...]]) -> str:
     return ""
 
 
+def _sides_of_argument(call: Any, _inputs: list[tuple[int, ...]]) -> str:
+    """The window and the strides of an integer average."""
+    down, right, *strides = (int(side) for side in call.args[2].ty.values)
+    return f"{_by((down, right))}by{_by(strides)}"
+
+
+def _last_word(call: Any, _inputs: list[tuple[int, ...]]) -> str:
+    """An integer resize says in its name how it counts coordinates."""
+    return str(call.op.name).removeprefix(INT8 + "resize_")
+
+
 OTHER_KINDS: dict[str, tuple[Kind, Callable[[Any, list[tuple[int, ...]]], str]]] = {
     "relax.mean": ("pool", _nothing),
     "relax.nn.avg_pool2d": ("average", _window_and_strides),
@@ -150,34 +170,49 @@ OTHER_KINDS: dict[str, tuple[Kind, Callable[[Any, list[tuple[int, ...]]], str]]]
     "relax.clip": ("clip", _nothing),
     "relax.concat": ("concat", _further_inputs),
     "relax.image.resize2d": ("resize", _coordinates),
+    INT8 + "quantize": ("quantize", _nothing),
+    INT8 + "dequantize": ("dequantize", _nothing),
+    INT8 + "mean": ("pool", _nothing),
+    INT8 + "average": ("average", _sides_of_argument),
+    INT8 + "gate": ("gate", _gate_shape),
+    INT8 + "add": ("add", _nothing),
+    INT8 + "resize_align_corners": ("resize", _last_word),
+    INT8 + "resize_half_pixel": ("resize", _last_word),
+    INT8 + "lookup": ("lookup", _nothing),
 }
 
 
 def _read_convolution(calls: list[Any], read: tuple[int, ...], written: tuple[int, ...]) -> Kernel:
-    attributes = calls[0].attrs
-    depthwise = int(attributes.groups) > 1
-    top, left, bottom, right = (int(side) for side in attributes.padding)
-    epilogue = _epilogue([str(call.op.name) for call in calls[1:]])
+    """One that is padded by an operator of its own is one of integers."""
+    pad, convolution, *after = calls if calls[0].op.name == INT8 + "pad" else [None, *calls]
+    attributes = convolution.attrs
+    sides = attributes.padding if pad is None else pad.args[2].ty.values
+    top, left, bottom, right = (int(side) for side in sides)
+    epilogue = _epilogue([str(call.op.name) for call in after])
     return Kernel(
-        "dwconv" if depthwise else "conv",
+        "dwconv" if int(attributes.groups) > 1 else "conv",
         read,
         written,
-        window=int(calls[0].args[1].ty.shape[0]),
+        window=int(convolution.args[1].ty.shape[0]),
         stride=int(attributes.strides[0]),
         dilation=int(attributes.dilation[0]),
         padding=(top, left, bottom, right),
         epilogue=epilogue,
+        dtype=str(calls[-1].ty.dtype),
         others=(written,) if "add" in epilogue else (),
     )
 
 
 def _epilogue(operators_after: list[str]) -> tuple[str, ...]:
-    """The first addition after the sums is the bias, a later one the residual."""
+    """The first addition after the sums is the bias, a later one the residual.
+
+    Integers are always requantized, so that this alone is nothing worth a name.
+    """
     names: list[str] = []
     for name in operators_after:
         added = "add" if "bias" in names else "bias"
         names.append(added if name == "relax.add" else EPILOGUE_NAMES[name])
-    return tuple(names)
+    return tuple(name for name in names if name)
 
 
 def _shape(value: Any) -> tuple[int, ...]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from mnv3gen.compile.calls import Call, Calls
 from mnv3gen.compile.schedules import Schedule, generators, own_schedule, schedule_for
 from mnv3gen.compile.tuned import NOTHING, Tuned
@@ -51,8 +53,10 @@ class Step:
     @property
     def weight_bytes(self) -> int:
         """What it reads of the weights."""
-        elements = sum(constant.size for call in self.calls for constant in call.constants)
-        return elements * self.group.item_bytes
+        constants = [constant for call in self.calls for constant in call.constants]
+        floats = sum(constant.size for constant in constants if constant.dtype == np.float32)
+        others = sum(constant.nbytes for constant in constants if constant.dtype != np.float32)
+        return floats * self.group.item_bytes + others
 
 
 @dataclass(frozen=True)

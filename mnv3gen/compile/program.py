@@ -108,7 +108,7 @@ class _Writer:
         self.weights = bytearray()
         self.weight_offsets: dict[bytes, int] = {}
         self.lives: dict[str, list[int]] = {}  # bytes, first step, last step
-        self.shapes = {call.tensor: call.kernel.output for call in calls.calls}
+        self.kernels = {call.tensor: call.kernel for call in calls.calls}  # that make the tensors
         self.arguments: dict[str, Argument] = {INPUT: Argument("input", INPUT)}
         self.outputs = self._outputs()
         self.bytes_before = 0  # of unpacked weights, up to a step
@@ -129,10 +129,10 @@ class _Writer:
         """Place the outputs one after the other in the caller's buffer."""
         outputs, offset = [], 0
         for tensor in self.calls.outputs:
-            shape = self.shapes[tensor]
+            size = self._size(tensor)
             self.arguments[tensor] = Argument("output", tensor, offset)
-            outputs.append(Output((1, *shape), offset, bytes_of(shape)))
-            offset += aligned(bytes_of(shape))
+            outputs.append(Output((1, *self.kernels[tensor].output), offset, size))
+            offset += aligned(size)
         return tuple(outputs)
 
     def _step(self, index: int, step: Planned) -> Step:
@@ -193,9 +193,12 @@ class _Writer:
 
     def _written(self, index: int, tensor: str) -> Argument:
         if tensor not in self.arguments:
-            size = bytes_of(self.shapes[tensor])
-            self.arguments[tensor] = self._allocated(index, tensor, size)
+            self.arguments[tensor] = self._allocated(index, tensor, self._size(tensor))
         return self.arguments[tensor]
+
+    def _size(self, tensor: str) -> int:
+        kernel = self.kernels[tensor]
+        return bytes_of(kernel.output, kernel.written_dtype)
 
     def _allocated(self, index: int, name: str, size: int) -> Argument:
         self.lives[name] = [size, index, index]

@@ -27,7 +27,7 @@ STEM = Kernel("conv", (224, 224, 3), (112, 112, 16), 3, 2, padding=(0, 0, 1, 1))
             "dwconv3x3_14x14x80_14x14x80_d2_p2222_f32",
         ),
         (Kernel("pool", (7, 7, 960), (1, 1, 960)), "pool_7x7x960_1x1x960_f32"),
-        (Kernel("add", (7, 7, 96), (7, 7, 96), dtype="int8"), "add_7x7x96_7x7x96_int8"),
+        (Kernel("add", (7, 7, 96), (7, 7, 96), dtype="int8"), "add_7x7x96_7x7x96_i8"),
         (
             Kernel("resize", (8, 8, 4), (15, 15, 4), detail="align_corners"),
             "resize_8x8x4_15x15x4_align_corners_f32",

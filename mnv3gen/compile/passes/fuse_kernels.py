@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mnv3gen.compile.passes.integer_patterns import integer_patterns
 from mnv3gen.lower import operators
 
 ACTIVATIONS = ("relax.nn.relu", "relax.clip", *operators.FORMS, "")
@@ -12,12 +13,16 @@ ACTIVATIONS = ("relax.nn.relu", "relax.clip", *operators.FORMS, "")
 CONCAT_AT_MOST = 8  # tensors
 
 
-def fuse_kernels() -> Any:
-    """Each match becomes a private function that `main` calls; weights stay arguments."""
+def fuse_kernels(integers: bool = False) -> Any:
+    """Each match becomes a private function that `main` calls; weights stay arguments.
+
+    The patterns of `integers` need their operators, and cost time to look for.
+    """
     from tvm.relax.transform import FuseOpsByPattern
 
     operators.register()
-    return FuseOpsByPattern(_patterns(), bind_constants=False)
+    integer = integer_patterns() if integers else ()
+    return FuseOpsByPattern([*integer, *_patterns()], bind_constants=False)
 
 
 def _patterns() -> list[tuple[Any, ...]]:

@@ -1,0 +1,46 @@
+"""What becomes one kernel among the integer operators (docs/quantization.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mnv3gen.compile.kernel import INT8
+
+REQUANTIZATIONS = ("requantize", "requantize_hswish", "requantize_hard_sigmoid")
+# The others by how many arguments they have; the last ones may be shapes or constants.
+ALONE = {
+    "quantize": 3,
+    "dequantize": 3,
+    "mean": 2,
+    "average": 3,
+    "gate": 3,
+    "add": 3,
+    "resize_align_corners": 2,
+    "resize_half_pixel": 2,
+    "lookup": 2,
+}
+
+
+def integer_patterns() -> Iterator[tuple[Any, ...]]:
+    """The longest first: pad, convolution, bias, requantization and residual are one kernel."""
+    from tvm.relax.dpl import is_const, is_op, wildcard
+
+    for padded in (True, False):
+        linear = _convolution("requantize", padded)
+        yield "int8_conv2d_add", is_op(INT8 + "add")(linear, wildcard(), is_const())
+        for name in REQUANTIZATIONS:
+            yield "int8_conv2d", _convolution(name, padded)
+    for name, arguments in ALONE.items():
+        yield f"int8_{name}", is_op(INT8 + name)(*(wildcard() for _ in range(arguments)))
+
+
+def _convolution(requantization: str, padded: bool) -> Any:
+    from tvm.relax.dpl import is_const, is_op, wildcard
+
+    data = wildcard()
+    if padded:
+        data = is_op(INT8 + "pad")(data, is_const(), wildcard())
+    sums = is_op("relax.nn.conv2d")(data, is_const())
+    biased = is_op("relax.add")(sums, is_const())
+    return is_op(INT8 + requantization)(biased, is_const(), is_const(), is_const())

@@ -1,0 +1,97 @@
+"""`Quantized`: an int8 network as data, in the form that the executor and the Relax pass read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mnv3gen.graph.graph import Graph
+
+Array: TypeAlias = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What an int8 tensor's elements stand for: `scale` * (element - `zero_point`)."""
+
+    scale: float
+    zero_point: int
+
+    @property
+    def inverse(self) -> np.float32:
+        """What `quantize` multiplies by."""
+        return np.float32(1 / self.scale)
+
+
+@dataclass(frozen=True)
+class ConvolutionConstants:
+    """What the kernel of a convolution reads; `arithmetic.py` says what it does with them.
+
+    `weight` is int8 OIHW, `bias` int32 with the zero point's part and the rounding half, `shift`
+    int32, `multiplier` int16, each with one value a channel. `last` is int16, (zero point,) or
+    (power, factor, zero point). `pad` is the input's zero point. `table` (int8, 256) follows as a
+    `lookup` where the activation is neither saturation nor one of the integer forms; the tensor
+    before it is called `sums_name(node)`.
+    """
+
+    weight: Array
+    bias: Array
+    shift: Array
+    multiplier: Array
+    last: Array
+    pad: np.int8
+    table: Array | None = None
+
+
+@dataclass(frozen=True)
+class Raised:
+    """A scale that had to be larger than the tensor's range asks for."""
+
+    tensor: str
+    wanted: float
+    made: float
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """A network of int8 tensors.
+
+    `graph` and `weights` have batch normalization folded into convolutions with a bias (`folding`);
+    the Relax pass takes `to_relax` of these two. `scales` has every tensor of the graph, the
+    input's included, and `sums_name(node)` for those before a table. `constants` has each node that
+    is computed in integers and needs any: a convolution's `ConvolutionConstants`, of others the
+    vector that their function in `arithmetic.py` takes. `float_nodes` are computed in float32,
+    between a `dequantize` and a `quantize`.
+    """
+
+    graph: Graph
+    weights: Mapping[str, Array]
+    scales: Mapping[str, Scale]
+    constants: Mapping[str, ConvolutionConstants | Array]
+    float_nodes: frozenset[str] = frozenset()
+    raised: tuple[Raised, ...] = ()
+
+    def convolution(self, name: str) -> ConvolutionConstants:
+        """The constants of a convolution that is computed in integers."""
+        constants = self.constants[name]
+        assert isinstance(constants, ConvolutionConstants)
+        return constants
+
+    def vector(self, name: str) -> Array:
+        """The constants of another operator that is computed in integers."""
+        constants = self.constants[name]
+        assert isinstance(constants, np.ndarray)
+        return constants
+
+    def is_float(self, tensor: str) -> bool:
+        """Whether a tensor is made in float32: the network's input, or by a float node."""
+        return tensor == self.graph.input or tensor in self.float_nodes
+
+
+def sums_name(node: str) -> str:
+    """The name of what a convolution's activation is applied to; no node is called so."""
+    return f"{node}:sums"

@@ -1,0 +1,127 @@
+"""The int8 reference executor: a `Quantized` in NumPy, made of `arithmetic.py`.
+
+Sums of products are taken by float matrix products, whose every intermediate is a whole number that
+the type represents: exact in any order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mnv3gen.graph import reference as floating
+from mnv3gen.graph.graph import Add, AveragePool, Concat, Conv2d, Gate, GlobalPool, Node, Resize
+from mnv3gen.quantize import arithmetic
+from mnv3gen.quantize.quantized import Quantized, sums_name
+
+Array: TypeAlias = npt.NDArray[Any]
+
+LARGEST_PRODUCT = 128 * 127
+NO_PADDING = (0, 0, 0, 0)
+
+
+def run(quantized: Quantized, data: Array) -> dict[str, npt.NDArray[np.float32]]:
+    """The outputs by name, float32 (h, w, c), for a float input of shape (h, w, c)."""
+    tensors = run_all(quantized, data)
+    return {name: as_float(quantized, name, tensors[name]) for name in quantized.graph.outputs}
+
+
+def run_all(quantized: Quantized, data: Array) -> dict[str, Array]:
+    """Every tensor by name, the input's included, and those before a table.
+
+    They are int8, but float32 where a float node makes them.
+    """
+    graph = quantized.graph
+    if data.shape != graph.input_shape:
+        raise ValueError(f"input has shape {data.shape}, the graph takes {graph.input_shape}")
+    borders = _Borders(quantized, data.astype(np.float32))
+    for node in graph.nodes:
+        if node.name in quantized.float_nodes:
+            inputs = [borders.as_float(name) for name in node.inputs]
+            made = floating.compute(node, inputs, quantized.weights, graph.bn_eps)
+            borders.tensors[node.name] = made.astype(np.float32)
+        else:
+            inputs = [borders.as_int8(name) for name in node.inputs]
+            borders.tensors |= _computed(quantized, node, inputs)
+    return borders.tensors | {graph.input: borders.as_int8(graph.input)}
+
+
+def as_float(quantized: Quantized, tensor: str, values: Array) -> npt.NDArray[np.float32]:
+    """What a tensor of `run_all` stands for."""
+    if values.dtype != np.int8:
+        return values
+    scale = quantized.scales[tensor]
+    return arithmetic.dequantize(values, np.float32(scale.scale), np.int32(scale.zero_point))
+
+
+class _Borders:
+    """Tensors as they are made, and as those who read them want them."""
+
+    def __init__(self, quantized: Quantized, data: npt.NDArray[np.float32]) -> None:
+        self.quantized = quantized
+        self.tensors: dict[str, Array] = {quantized.graph.input: data}
+
+    def as_float(self, tensor: str) -> npt.NDArray[np.float32]:
+        return as_float(self.quantized, tensor, self.tensors[tensor])
+
+    def as_int8(self, tensor: str) -> npt.NDArray[np.int8]:
+        values = self.tensors[tensor]
+        if values.dtype == np.int8:
+            return values
+        scale = self.quantized.scales[tensor]
+        return arithmetic.quantize(values, scale.inverse, np.int32(scale.zero_point))
+
+
+def _computed(quantized: Quantized, node: Node, inputs: list[Array]) -> dict[str, Array]:
+    """The tensor that a node makes, and the one before its table."""
+    match node:
+        case Conv2d():
+            return _convolution(quantized, node, inputs[0])
+        case GlobalPool():
+            made = arithmetic.mean(inputs[0], quantized.vector(node.name))
+        case AveragePool():
+            constants = quantized.vector(node.name)
+            made = arithmetic.average(inputs[0], constants, node.window, node.strides)
+        case Gate():
+            made = arithmetic.gate(inputs[0], inputs[1], quantized.vector(node.name))
+        case Add():
+            made = arithmetic.add(inputs[0], inputs[1], quantized.vector(node.name))
+        case Concat():
+            made = np.concatenate(inputs, axis=-1)
+        case Resize():
+            made = arithmetic.resize(inputs[0], node.shape[:2], node.coordinates)
+        case _:
+            raise NotImplementedError(f"no integer form of {type(node).__name__}")
+    return {node.name: made}
+
+
+def _convolution(quantized: Quantized, conv: Conv2d, data: Array) -> dict[str, Array]:
+    constants = quantized.convolution(conv.name)
+    sums = _sums(conv, data, constants.weight, constants.pad) + constants.bias
+    match conv.activation:
+        case "hswish" | "naive_hswish":
+            requantize = arithmetic.requantize_hswish
+        case "hard_sigmoid":
+            requantize = arithmetic.requantize_hard_sigmoid
+        case _:
+            requantize = arithmetic.requantize
+    made = requantize(sums, constants.shift, constants.multiplier, constants.last)
+    if constants.table is None:
+        return {conv.name: made}
+    return {
+        sums_name(conv.name): made,
+        conv.name: arithmetic.lookup(made, constants.table),
+    }
+
+
+def _sums(conv: Conv2d, data: Array, weight: Array, pad: np.int8) -> npt.NDArray[np.int32]:
+    count = int(np.prod(weight.shape[1:]))
+    exact = np.float32 if count * LARGEST_PRODUCT <= 1 << 24 else np.float64
+    top, left, bottom, right = conv.padding
+    padded = np.pad(data, ((top, bottom), (left, right), (0, 0)), constant_values=pad)
+    bare = replace(conv, padding=NO_PADDING)
+    sums = floating.convolve(bare, padded.astype(exact), weight.astype(exact))
+    return sums.astype(np.int32)

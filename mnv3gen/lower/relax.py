@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 def to_relax(graph: Graph, weights: Mapping[str, npt.NDArray[Any]]) -> tvm.IRModule:
     """A module whose `main` takes (1, h, w, c) and returns the output, with weights as constants.
 
-    Kernels are HWIO, those of depthwise convolutions HWOI. Several outputs come as a tuple.
+    Kernels are HWIO, those of depthwise convolutions HWOI. Several outputs come as a tuple. The
+    variable of a node's tensor has its `variable_name`.
     """
     from tvm import relax
 
@@ -40,14 +41,20 @@ def to_relax(graph: Graph, weights: Mapping[str, npt.NDArray[Any]]) -> tvm.IRMod
         with builder.dataflow():
             for node in graph.nodes:
                 inputs = [values[name] for name in node.inputs]
-                values[node.name] = _emit(builder, node, inputs, weights, graph.bn_eps)
+                made = _expression(builder, node, inputs, weights, graph.bn_eps)
+                values[node.name] = builder.emit(made, variable_name(node.name))
             outputs = [values[name] for name in graph.outputs]
             result = builder.emit_output(outputs[0] if len(outputs) == 1 else outputs)
         builder.emit_func_output(result)
     return builder.get()
 
 
-def _emit(
+def variable_name(node: str) -> str:
+    """A node's name as Relax writes names of variables."""
+    return node.replace(".", "_")
+
+
+def _expression(
     builder: Any,
     node: Node,
     inputs: list[Any],
@@ -60,18 +67,17 @@ def _emit(
         case Conv2d():
             return _convolution(builder, node, inputs[0], *folded(node, weights, bn_eps))
         case GlobalPool():
-            return builder.emit(op.mean(inputs[0], axis=[1, 2], keepdims=True))
+            return op.mean(inputs[0], axis=[1, 2], keepdims=True)
         case Gate():
-            return builder.emit(op.multiply(*inputs))
+            return op.multiply(*inputs)
         case Add():
-            return builder.emit(op.add(*inputs))
+            return op.add(*inputs)
         case AveragePool():
-            pooled = op.nn.avg_pool2d(inputs[0], node.window, node.strides, layout="NHWC")
-            return builder.emit(pooled)
+            return op.nn.avg_pool2d(inputs[0], node.window, node.strides, layout="NHWC")
         case Concat():
-            return builder.emit(op.concat(inputs, axis=3))
+            return op.concat(inputs, axis=3)
         case Resize():
-            return builder.emit(_resize(node, inputs[0]))
+            return _resize(node, inputs[0])
     raise NotImplementedError(f"Relax has no form of {type(node).__name__}")
 
 
@@ -95,7 +101,7 @@ def _convolution(
         data_layout="NHWC",
         kernel_layout=layout,
     )
-    biased = builder.emit(relax.op.add(builder.emit(sums), relax.const(bias.reshape(1, 1, 1, -1))))
+    biased = relax.op.add(builder.emit(sums), relax.const(bias.reshape(1, 1, 1, -1)))
     return _activation(builder, conv, biased)
 
 
@@ -111,24 +117,25 @@ def _resize(resize: Resize, data: Any) -> Any:
     )
 
 
-def _activation(builder: Any, conv: Conv2d, data: Any) -> Any:
+def _activation(builder: Any, conv: Conv2d, biased: Any) -> Any:
     from tvm.relax import op
 
+    if conv.activation == "none":
+        return biased
+    data = builder.emit(biased)
     match conv.activation:
-        case "none":
-            return data
         case "relu":
-            return builder.emit(op.nn.relu(data))
+            return op.nn.relu(data)
         case "relu6":
-            return builder.emit(op.clip(data, 0.0, 6.0))
+            return op.clip(data, 0.0, 6.0)
         case "hswish":
-            return builder.emit(operators.call(operators.HSWISH, data))
+            return operators.call(operators.HSWISH, data)
         case "naive_hswish":
             return _naive_hswish(builder, data)
         case "hard_sigmoid":
-            return builder.emit(operators.call(operators.HARD_SIGMOID, data))
+            return operators.call(operators.HARD_SIGMOID, data)
         case "sigmoid":
-            return builder.emit(operators.call(operators.SIGMOID, data))
+            return operators.call(operators.SIGMOID, data)
 
 
 def _naive_hswish(builder: Any, data: Any) -> Any:
@@ -142,4 +149,4 @@ def _naive_hswish(builder: Any, data: Any) -> Any:
     shifted = builder.emit(op.add(data, constant(3.0)))
     clipped = builder.emit(op.clip(shifted, 0.0, 6.0))
     product = builder.emit(op.multiply(data, clipped))
-    return builder.emit(op.multiply(product, constant(1 / 6)))
+    return op.multiply(product, constant(1 / 6))

@@ -157,7 +157,8 @@ def quantize(data: Array, inverse_scale: Array, zero_point: Array) -> Array:
 
     What is no number becomes the zero point.
     """
-    product = np.float32(inverse_scale) * data.astype(np.float32)
+    with np.errstate(over="ignore"):
+        product = np.float32(inverse_scale) * data.astype(np.float32)
     rounded = np.rint(np.nan_to_num(np.clip(product, -1024, 1024))).astype(np.int32)
     return _saturated(rounded + np.int32(zero_point), np.int8)
 

@@ -109,7 +109,7 @@ class Scales:
 
     def _raise(self) -> None:
         for _ in range(ROUNDS):
-            if not any([self._raise_for(node) for node in self.nodes]):
+            if not sum(map(self._raise_for, self.nodes)):
                 return
         raise InputError(
             "cannot be computed in int8: no scales fit, the joined tensors differ too much",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnv3gen.cli.explain import as_dictionary, print_plan
+from mnv3gen.cli.integers import chosen_integers, integer_options
 from mnv3gen.cli.options import json_option, network_options
 from mnv3gen.lower.storage import STORAGES, WeightStorage
 from mnv3gen.tables.network import Network
@@ -27,6 +28,7 @@ Examples:
   mnv3gen compile mobilenet_v3_small --target rpi4 --weights w.safetensors -o out/
   mnv3gen compile my_table.bneck --width 0.75 --resolution 192 --target pixel3-android
   mnv3gen compile --weight-storage fp16 --explain
+  mnv3gen compile mobilenet_v3_large --target rpi5 --int8 --calibration photos/ -o out8/
   mnv3gen compile --dump-ir ir/          also write the IR after every phase
 
 The bundle has a shared and a static library with a C header, the C source that calls the kernels,
@@ -62,6 +64,7 @@ a static benchmark program, and manifest.json. `mnv3gen run` runs it.
     show_default=True,
     help="Type of weights: fp16 for those of matrix-vector products, fp16-all for all.",
 )
+@integer_options
 @click.option("--explain", is_flag=True, help="Print the plan: what each call computes, and why.")
 @click.option("--cache/--no-cache", default=True, help="Use the cache of bundles.")
 @click.option("--rule", "by_rule", is_flag=True, help="Ignore what was tuned.")
@@ -83,6 +86,7 @@ def command(
     require_tuned: bool,
     dump_ir: Path | None,
     as_json: bool,
+    **integer_form: Any,
 ) -> None:
     """Compile a network to a bundle of device-specific binaries.
 
@@ -94,10 +98,14 @@ def command(
 
     folder = output or Path(f"{network.name}-{target}")
     check_replaceable(folder)
+    integers = chosen_integers(**integer_form)
     request = _request(network, target, weights, seed, labels, verify)
     request = dataclasses.replace(
         request, storage=weight_storage, by_rule=by_rule, require_tuned=require_tuned
     )
+    if integers is not None:
+        quantized, source = integers.quantized(network, request.weights)
+        request = dataclasses.replace(request, quantized=quantized, calibration=source)
     if not as_json:
         _echo(request, folder, dump_ir)
     if dump_ir is not None:
@@ -156,10 +164,12 @@ def _echo(request: Request, folder: Path, dump_ir: Path | None) -> None:
         "weights": f"random ({source})" if source.startswith("seed ") else source,
         "target": f"{target.name}: {target.description} ({target.llvm.cpu})",
         "labels": f"{len(request.labels)}" if request.labels else "none",
-        "storage": request.storage,
+        "storage": request.storage if request.quantized is None else "int8",
         "verify": "yes" if request.verify else "no",
         "output": f"{folder}/",
     }
+    if request.quantized is not None:
+        lines["ranges"] = request.calibration
     if dump_ir is not None:
         lines["IR dumps"] = f"{dump_ir}/"
     for label, text in lines.items():
@@ -178,6 +188,7 @@ def _summary(result: Result, seconds: float) -> dict[str, Any]:
         "weights_in_float16": manifest.weights.storage.float16,
         "weights_kept_float32": manifest.weights.storage.refused,
         "storage_change": manifest.weights.storage.change,
+        **_integers_of(manifest),
         "arena_bytes": manifest.memory.arena_bytes,
         "peak_alive_bytes": manifest.memory.peak_alive_bytes,
         "kernels": len(manifest.kernels),
@@ -189,6 +200,16 @@ def _summary(result: Result, seconds: float) -> dict[str, Any]:
         "by_tvm": _count(manifest, "TVM"),
         "cached": result.cached,
         "seconds": round(seconds, 3),
+    }
+
+
+def _integers_of(manifest: Manifest) -> dict[str, Any]:
+    form = manifest.quantization
+    return {
+        "int8_nodes": form.int8_nodes if form else 0,
+        "float_nodes": len(form.float_nodes) if form else None,
+        "scales_raised": form.raised if form else None,
+        "int8_change": form.change if form else None,
     }
 
 
@@ -213,6 +234,8 @@ def _print(summary: dict[str, Any]) -> None:
     )
     if summary["weight_storage"] != "float32":
         _print_storage(summary)
+    if summary["int8_nodes"]:
+        _print_integers(summary)
     if summary["executor"]:
         click.echo(
             f"checked   {summary['executor']}: largest error {summary['max_error']:.2g} "
@@ -231,6 +254,15 @@ def _print_storage(summary: dict[str, Any]) -> None:
         f"rounded   {summary['weight_storage']} weights change the output by "
         f"{summary['storage_change']:.1e} of the largest; {half} of {half + kept} convolutions "
         f"in float16{refused}"
+    )
+
+
+def _print_integers(summary: dict[str, Any]) -> None:
+    raised = summary["scales_raised"]
+    note = f"; {raised} scales larger than their ranges" if raised else ""
+    click.echo(
+        f"int8      {summary['int8_nodes']} operators, {summary['float_nodes']} in float32{note}; "
+        f"the outputs change by {summary['int8_change']:.1e} of the largest"
     )
 
 

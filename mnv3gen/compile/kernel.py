@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from mnv3gen.lower import operators
+from mnv3gen.quantize.operators import PREFIX as INT8
 
 Kind: TypeAlias = Literal[
     "conv",
@@ -28,7 +29,6 @@ Kind: TypeAlias = Literal[
 ]
 SHORT_NAMES = {"float32": "f32", "int8": "i8"}
 
-INT8 = "relax.mnv3gen.int8."  # what the integer operators' names start with
 EPILOGUE_NAMES = {
     "relax.nn.relu": "relu",
     "relax.clip": "relu6",
@@ -157,9 +157,8 @@ def _sides_of_argument(call: Any, _inputs: list[tuple[int, ...]]) -> str:
     return f"{_by((down, right))}by{_by(strides)}"
 
 
-def _last_word(call: Any, _inputs: list[tuple[int, ...]]) -> str:
-    """An integer resize says in its name how it counts coordinates."""
-    return str(call.op.name).removeprefix(INT8 + "resize_")
+def _named_coordinates(call: Any, _inputs: list[tuple[int, ...]]) -> str:
+    return str(call.attrs["coordinates"])
 
 
 OTHER_KINDS: dict[str, tuple[Kind, Callable[[Any, list[tuple[int, ...]]], str]]] = {
@@ -176,8 +175,7 @@ OTHER_KINDS: dict[str, tuple[Kind, Callable[[Any, list[tuple[int, ...]]], str]]]
     INT8 + "average": ("average", _sides_of_argument),
     INT8 + "gate": ("gate", _gate_shape),
     INT8 + "add": ("add", _nothing),
-    INT8 + "resize_align_corners": ("resize", _last_word),
-    INT8 + "resize_half_pixel": ("resize", _last_word),
+    INT8 + "resize": ("resize", _named_coordinates),
     INT8 + "lookup": ("lookup", _nothing),
 }
 

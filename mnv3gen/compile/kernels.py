@@ -27,6 +27,8 @@ from mnv3gen.graph.graph import Graph
 from mnv3gen.lower.relax import to_relax
 from mnv3gen.lower.resize import legalize_resize
 from mnv3gen.lower.storage import WeightStorage
+from mnv3gen.quantize.quantize_module import quantize_module
+from mnv3gen.quantize.quantized import Quantized
 from mnv3gen.targets import Target
 
 if TYPE_CHECKING:
@@ -55,12 +57,14 @@ def compile_kernels(
     dump: Path | None = None,
     tuned: Tuned = NOTHING,
     storage: WeightStorage = "float32",
+    quantized: Quantized | None = None,
 ) -> Kernels:
     """Write a graph's kernels for a target to `object_file`, as symbols `<prefix>_<kernel>`.
 
     `observe` is called with each phase's name before it starts; `dump` is an existing folder that
     gets the IR after each; `tuned` has the parameters that were found by measuring.
     With another `storage` than float32, the weights are rounded (`round_weights`) beforehand.
+    `quantized` makes it integers; graph and weights are then its own.
     """
     from tvm.target import Target as TvmTarget
     from tvm.tirx.transform import LowerIntrin, LowerTVMBuiltin, StmtSimplify
@@ -69,7 +73,9 @@ def compile_kernels(
     tvm_target = TvmTarget(target.tvm_dict())
     with tvm_target:
         module = phases.run("lower", lambda _: to_relax(graph, weights), None)
-        calls, module = fused_calls(module, phases)
+        if quantized is not None:
+            module = phases.run("quantize", quantize_module(quantized), module)
+        calls, module = fused_calls(module, phases, integers=quantized is not None)
         plan = phases.run("plan", lambda it: _planned(it, target, tuned, storage), calls)
         generated = generate(plan, target)
         fallbacks = _fallbacks(phases, module, plan, target, tvm_target)
@@ -86,9 +92,11 @@ def compile_kernels(
     return Kernels(plan, program)
 
 
-def fused_calls(module: tvm.IRModule, phases: Phases) -> tuple[Calls, tvm.IRModule]:
+def fused_calls(
+    module: tvm.IRModule, phases: Phases, integers: bool = False
+) -> tuple[Calls, tvm.IRModule]:
     """The kernel calls of a network in Relax, and the module in which each kernel is a function."""
-    module = phases.run("fuse-kernels", fuse_kernels(), module)
+    module = phases.run("fuse-kernels", fuse_kernels(integers), module)
     module = phases.run("name-kernels", name_kernels(), module)
     kernels = {name: read_kernel(module[name]) for name in _kernel_names(module)}
     return read_calls(module, kernels), module

@@ -9,7 +9,7 @@ import msgspec
 
 from mnv3gen.images import Preprocess
 
-FORMAT = 2
+FORMAT = 3
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -42,6 +42,21 @@ class Weights(Record, frozen=True):
     source: str
     sha256: str
     storage: Storage
+
+
+class Quantization(Record, frozen=True):
+    """What int8 made of the network.
+
+    `calibration` says where the ranges come from, `float_nodes` which operators stay in float32.
+    `raised` counts scales that are larger than their tensor's range asks for. `change` is the
+    difference to the float32 reference's outputs for the seeded input, of the largest.
+    """
+
+    calibration: str
+    int8_nodes: int
+    float_nodes: tuple[str, ...]
+    raised: int
+    change: float
 
 
 class Input(Record, frozen=True):
@@ -134,6 +149,7 @@ class Manifest(Record, frozen=True):
     network: str
     target: dict[str, Any]
     weights: Weights
+    quantization: Quantization | None
     input: Input
     outputs: tuple[Output, ...]
     labels: tuple[str, ...]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
 
 from mnv3gen import __version__
 from mnv3gen.compile import cache
@@ -24,10 +28,17 @@ from mnv3gen.compile.sources import (
     write_benchmark,
     write_sources,
 )
-from mnv3gen.compile.verify import TOLERANCE, expected_output, largest_change, verify
+from mnv3gen.compile.verify import (
+    expected_integers,
+    expected_output,
+    largest_change,
+    tolerance_of,
+    verify,
+)
 from mnv3gen.errors import InputError
 from mnv3gen.execute import Entry
 from mnv3gen.graph.expand import expand
+from mnv3gen.graph.graph import Graph
 from mnv3gen.graph.seeded import seeded_input
 from mnv3gen.lower.round_weights import round_weights
 
@@ -96,8 +107,8 @@ def _build(
 
 def _compile(request: Request, build: Path, observe: Observer, dump: Path | None) -> Built:
     """Fill `build` with the kernels' object file, the C sources and the weights."""
-    name, exact = request.network.name, expand(request.network)
-    graph, weights = round_weights(exact, request.weights, request.storage)
+    name, quantized = request.network.name, request.quantized
+    graph, weights = _lowered(request)
     kernels = compile_kernels(
         graph,
         weights,
@@ -108,18 +119,31 @@ def _compile(request: Request, build: Path, observe: Observer, dump: Path | None
         dump,
         tuned=request.tuned,
         storage=request.storage,
+        quantized=quantized,
     )
     if request.require_tuned:
         _check_tuned(kernels.plan)
     observe("plan-memory")
     plan = plan_memory(kernels.program.intervals)
-    expected = expected_output(graph, weights, SEED)
+    expected = (
+        expected_output(graph, weights, SEED)
+        if quantized is None
+        else expected_integers(quantized, SEED)
+    )
     change = 0.0
-    if request.storage != "float32":
+    if quantized is not None or request.storage != "float32":
+        exact = replace(expand(request.network), outputs=graph.outputs)
         change = largest_change(expected, expected_output(exact, request.weights, SEED))
-    built = Built(graph, kernels, plan, expected, change)
+    built = Built(graph, kernels, plan, expected, tolerance_of(quantized), change)
     _write_sources(request, built, build)
     return built
+
+
+def _lowered(request: Request) -> tuple[Graph, Mapping[str, npt.NDArray[Any]]]:
+    """The graph that is lowered, and its weights."""
+    if request.quantized is not None:
+        return request.quantized.graph, request.quantized.weights
+    return round_weights(expand(request.network), request.weights, request.storage)
 
 
 def _check_tuned(plan: Plan) -> None:
@@ -149,7 +173,7 @@ def _write_sources(request: Request, built: Built, build: Path) -> None:
     }
     expected = output_buffer(program.outputs, built.expected)
     sources = write_sources(name, target, labels, program, built.plan)
-    sources |= write_benchmark(name, target, expected, TOLERANCE)
+    sources |= write_benchmark(name, target, expected, built.tolerance)
     for file, text in sources.items():
         (build / file).write_text(text, encoding="utf-8")
     (build / WEIGHTS_FILE).write_bytes(program.weights)
@@ -166,4 +190,4 @@ def _verify(request: Request, built: Built, library: Path) -> manifests.Verifica
     )
     offsets = [output.offset for output in program.outputs]
     data = seeded_input(built.graph.input_shape, SEED)
-    return verify(library, entry, offsets, request.target, data, built.expected)
+    return verify(library, entry, offsets, request.target, data, built.expected, built.tolerance)

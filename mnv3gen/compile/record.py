@@ -20,7 +20,6 @@ from mnv3gen.compile.program import Program
 from mnv3gen.compile.request import Request
 from mnv3gen.compile.sources import expected_stride, output_buffer
 from mnv3gen.compile.storage import count_stored
-from mnv3gen.compile.verify import TOLERANCE
 from mnv3gen.graph.graph import Graph
 from mnv3gen.images import named
 from mnv3gen.tables.format import format_network
@@ -32,13 +31,15 @@ SEED = 0  # of the input that a bundle is checked with
 class Built:
     """`expected` has the reference executor's outputs (h, w, c) for the seeded input, in order.
 
-    `change` is the largest difference that rounded weights make to them, of the largest.
+    `tolerance` is how far the library may be from them, and `change` the largest difference that
+    rounded weights or integers make to those of the network as it was, both of the largest.
     """
 
     graph: Graph
     kernels: Kernels
     plan: MemoryPlan
     expected: list[npt.NDArray[np.float32]]
+    tolerance: float
     change: float = 0.0
 
     @property
@@ -61,6 +62,7 @@ def record(
         network=format_network(request.network),
         target=request.target.to_manifest(),
         weights=_weights(request, built),
+        quantization=_quantization(request, built),
         input=manifests.Input(
             shape=program.input_shape,
             dtype="float32",
@@ -76,7 +78,7 @@ def record(
         ),
         kernels=tuple(_kernels(built.kernels)),
         plan=tuple(_plan(built.kernels)),
-        expected=_expected(output_buffer(program.outputs, built.expected)),
+        expected=_expected(built),
         verification=verification,
         files=describe_files(folder),
     )
@@ -122,6 +124,19 @@ def _weights(request: Request, built: Built) -> manifests.Weights:
     )
 
 
+def _quantization(request: Request, built: Built) -> manifests.Quantization | None:
+    quantized = request.quantized
+    if quantized is None:
+        return None
+    return manifests.Quantization(
+        calibration=request.calibration,
+        int8_nodes=len(quantized.graph.nodes) - len(quantized.float_nodes),
+        float_nodes=tuple(sorted(quantized.float_nodes)),
+        raised=len(quantized.raised),
+        change=built.change,
+    )
+
+
 def _plan(kernels: Kernels) -> Iterator[manifests.PlanStep]:
     intervals = kernels.program.intervals
     for index, step in enumerate(kernels.plan.steps):
@@ -139,12 +154,13 @@ def _plan(kernels: Kernels) -> Iterator[manifests.PlanStep]:
         )
 
 
-def _expected(buffer: npt.NDArray[np.float32]) -> manifests.Expected:
+def _expected(built: Built) -> manifests.Expected:
+    buffer = output_buffer(built.program.outputs, built.expected)
     stride = expected_stride(buffer.size)
     return manifests.Expected(
         seed=SEED,
         stride=stride,
         values=tuple(buffer[::stride].tolist()),
         largest=float(np.abs(buffer).max()),
-        tolerance=TOLERANCE,
+        tolerance=built.tolerance,
     )

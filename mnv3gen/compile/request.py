@@ -14,6 +14,7 @@ from mnv3gen.compile.storage import check_storage
 from mnv3gen.compile.tuned import NOTHING, Tuned, load_tuned
 from mnv3gen.errors import InputError
 from mnv3gen.lower.storage import WeightStorage
+from mnv3gen.quantize.quantized import Quantized
 from mnv3gen.tables.format import format_network
 from mnv3gen.tables.network import Network
 from mnv3gen.targets import Target
@@ -24,6 +25,8 @@ class Request:
     """What is to be compiled; `weights_source` says in the manifest where the weights are from.
 
     `by_rule` ignores tuned parameters; with `require_tuned`, a kernel without them is an error.
+    `quantized` is the int8 form of the network, and `calibration` says in the manifest what its
+    ranges come from; it excludes another storage.
     InputError if both are asked for, or if the target cannot read weights of that `storage`.
     """
 
@@ -36,9 +39,18 @@ class Request:
     storage: WeightStorage = "float32"
     by_rule: bool = False
     require_tuned: bool = False
+    quantized: Quantized | None = None
+    calibration: str = ""
 
     def __post_init__(self) -> None:
         check_storage(self.storage, self.target)
+        if self.quantized is not None and self.storage != "float32":
+            raise InputError(
+                "int8 weights are stored as int8",
+                place="--weight-storage",
+                found=self.storage,
+                expected="--int8 without it",
+            )
         if self.by_rule and self.require_tuned:
             raise InputError(
                 "tuned parameters cannot be both ignored and required",
@@ -63,8 +75,12 @@ class Request:
     @property
     def identity(self) -> str:
         """A short name of table and stored weights for the library's version string."""
-        parts = format_network(self.network) + self.weights_hash + self.storage
+        parts = format_network(self.network) + self.weights_hash + self.storage + self._integers
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
+
+    @property
+    def _integers(self) -> str:
+        return "" if self.quantized is None else self.quantized.fingerprint
 
     @property
     def key(self) -> str:
@@ -82,5 +98,7 @@ class Request:
                 self.storage,
                 self.tuned.fingerprint,
                 str(self.require_tuned),
+                self._integers,
+                self.calibration,
             ]
         )

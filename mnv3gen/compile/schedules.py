@@ -39,6 +39,7 @@ class Generator(Protocol):
     """What a file of `schedules/` defines to write kernels itself."""
 
     VERSION: int
+    DTYPE: str = "float32"  # of every kernel of the groups that it is asked about
 
     def accepts(self, group: Group, core: Core) -> bool:
         """Whether it can compute a group; `group.writes` are all that has to be stored."""
@@ -77,7 +78,10 @@ class Schedule:
         return hasattr(self.module, "generate")
 
     def accepts(self, group: Group, core: Core) -> bool:
-        """See `Generator`."""
+        """See `Generator`; a file without a DTYPE writes kernels of float32."""
+        dtype = getattr(self.module, "DTYPE", "float32")
+        if any(kernel.dtype != dtype for kernel in group.kernels):
+            return False
         return bool(self._ask("compute", group.name, self.module.accepts, group, core))
 
     def space(self, group: Group, core: Core) -> Space:

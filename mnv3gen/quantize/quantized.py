@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -75,6 +76,19 @@ class Quantized:
     float_nodes: frozenset[str] = frozenset()
     raised: tuple[Raised, ...] = ()
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over everything that decides what is computed."""
+        digest = hashlib.sha256(repr(sorted(self.float_nodes)).encode())
+        for name, scale in sorted(self.scales.items()):
+            digest.update(f"{name} {scale.scale.hex()} {scale.zero_point}\n".encode())
+        for name, constants in sorted(self.constants.items()):
+            digest.update(f"{name}\n".encode())
+            for array in _arrays(constants):
+                digest.update(f"{array.shape} {array.dtype}\n".encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
     def convolution(self, name: str) -> ConvolutionConstants:
         """The constants of a convolution that is computed in integers."""
         constants = self.constants[name]
@@ -90,6 +104,13 @@ class Quantized:
     def is_float(self, tensor: str) -> bool:
         """Whether a tensor is made in float32: the network's input, or by a float node."""
         return tensor == self.graph.input or tensor in self.float_nodes
+
+
+def _arrays(constants: ConvolutionConstants | Array) -> list[Array]:
+    if isinstance(constants, np.ndarray):
+        return [constants]
+    values = (getattr(constants, field.name) for field in fields(constants))
+    return [np.asarray(value) for value in values if value is not None]
 
 
 def sums_name(node: str) -> str:

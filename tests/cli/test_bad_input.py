@@ -150,8 +150,8 @@ def test_pictures(command: Command, tiny_bundle: Compiled, tmp_path: Path) -> No
         ("manifest.json", lambda content: b"{}", ("not a manifest", "found")),
         (
             "manifest.json",
-            lambda content: content.replace(b'"format": 2', b'"format": 999'),
-            ("format", "found:    999", "expected: 2"),
+            lambda content: content.replace(b'"format": 3', b'"format": 999'),
+            ("format", "found:    999", "expected: 3"),
         ),
         (
             "manifest.json",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mnv3gen.compile.passes.integer_patterns import integer_patterns
+from mnv3gen.compile.passes.integer_patterns import branch_is_used_once, integer_patterns
 from mnv3gen.lower import operators
 
 ACTIVATIONS = ("relax.nn.relu", "relax.clip", *operators.FORMS, "")
@@ -72,4 +72,5 @@ def _branch_comes_first(context: Any) -> bool:
     first, second = context.matched_expr.args
     if not isinstance(second, relax.Var):
         return False
-    return bool(context.value_to_bound_var[context.annotated_expr["branch"]].same_as(first))
+    branch = context.value_to_bound_var[context.annotated_expr["branch"]]
+    return bool(branch.same_as(first)) and branch_is_used_once(context)

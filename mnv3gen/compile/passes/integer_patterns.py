@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mnv3gen.compile.kernel import INT8
+from mnv3gen.quantize.operators import PREFIX as INT8
 
 REQUANTIZATIONS = ("requantize", "requantize_hswish", "requantize_hard_sigmoid")
 # The others by how many arguments they have; the last ones may be shapes or constants.
@@ -16,8 +16,7 @@ ALONE = {
     "average": 3,
     "gate": 3,
     "add": 3,
-    "resize_align_corners": 2,
-    "resize_half_pixel": 2,
+    "resize": 2,
     "lookup": 2,
 }
 
@@ -28,11 +27,18 @@ def integer_patterns() -> Iterator[tuple[Any, ...]]:
 
     for padded in (True, False):
         linear = _convolution("requantize", padded)
-        yield "int8_conv2d_add", is_op(INT8 + "add")(linear, wildcard(), is_const())
+        residual = is_op(INT8 + "add")(linear, wildcard(), is_const())
+        yield "int8_conv2d_add", residual, {"branch": linear}, branch_is_used_once
         for name in REQUANTIZATIONS:
             yield "int8_conv2d", _convolution(name, padded)
     for name, arguments in ALONE.items():
         yield f"int8_{name}", is_op(INT8 + name)(*(wildcard() for _ in range(arguments)))
+
+
+def branch_is_used_once(context: Any) -> bool:
+    """Whether nothing but the matched addition reads the convolution; else it has to be stored."""
+    variable = context.value_to_bound_var[context.annotated_expr["branch"]]
+    return len(context.var_usages[variable]) == 1
 
 
 def _convolution(requantization: str, padded: bool) -> Any:

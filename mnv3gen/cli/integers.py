@@ -1,0 +1,149 @@
+"""int8 on the command line: where the ranges come from, and what stays in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy.typing as npt
+
+from mnv3gen.errors import InputError
+
+if TYPE_CHECKING:
+    from mnv3gen.quantize.observers import ObserverName
+    from mnv3gen.quantize.quantized import Quantized
+    from mnv3gen.quantize.statistics_file import Statistics
+    from mnv3gen.tables.network import Network
+
+Command = Callable[..., Any]
+OBSERVERS = ("mse", "minmax", "percentile")  # the first is the default
+LISTED = 3  # of what could not be read
+
+
+@dataclass(frozen=True)
+class Integers:
+    """The options, as they were typed; `float_nodes` are names of operators."""
+
+    calibration: Path | None
+    statistics: Path | None
+    observer: ObserverName | None
+    float_nodes: tuple[str, ...]
+
+    def quantized(
+        self, network: Network, weights: Mapping[str, npt.NDArray[Any]]
+    ) -> tuple[Quantized, str]:
+        """The int8 form of a network, and what its ranges come from.
+
+        InputError without calibration data or statistics, and as those raise.
+        """
+        from mnv3gen.quantize.prepare import prepare
+
+        statistics, source = self._statistics(network, weights)
+        return prepare(network, weights, statistics, self.float_nodes), source
+
+    def _statistics(
+        self, network: Network, weights: Mapping[str, npt.NDArray[Any]]
+    ) -> tuple[Statistics, str]:
+        from mnv3gen.quantize.statistics_file import read_statistics
+
+        match self.calibration, self.statistics:
+            case None, None:
+                raise InputError(
+                    "int8 needs the ranges of the network's tensors",
+                    place="--int8",
+                    expected="--calibration with a folder of pictures like those that it will see, "
+                    "or --statistics with a file that `mnv3gen quantize` wrote",
+                )
+            case None, Path() as path:
+                if self.observer is not None:
+                    raise InputError(
+                        "statistics were made by an observer",
+                        place="--observer",
+                        found=self.observer,
+                        expected="--calibration, or no --observer",
+                    )
+                found = read_statistics(path, network, weights)
+                return found, f"{path.name} ({found.observer}, {found.pictures} pictures)"
+            case Path() as path, None:
+                found = self._measured(path, network, weights)
+                return found, f"{path.name} ({found.observer}, {found.pictures} pictures)"
+        raise InputError(
+            "two sources of ranges",
+            place="--calibration --statistics",
+            expected="one of the two",
+        )
+
+    def _measured(
+        self, path: Path, network: Network, weights: Mapping[str, npt.NDArray[Any]]
+    ) -> Statistics:
+        from mnv3gen.cli.progress import counted
+        from mnv3gen.images import named
+        from mnv3gen.quantize.pictures import Pictures
+        from mnv3gen.quantize.prepare import DEFAULT, calibrate
+
+        shape = (network.height, network.width, network.channels)
+        pictures = Pictures(path, shape, named(network.conventions.preprocess))
+        with counted("calibrate", len(pictures)) as advance:
+            found = calibrate(network, weights, pictures, self.observer or DEFAULT, advance)
+        warn_of_skipped(pictures.skipped)
+        return found
+
+
+def integer_options(command: Command) -> Command:
+    """Add --int8 and its options; they pass as `int8`, `calibration`, and so on."""
+    options = [
+        click.option("--int8", is_flag=True, help="Quantize to int8 (docs/quantization.md)."),
+        click.option(
+            "--calibration",
+            type=click.Path(path_type=Path),
+            help="A folder of pictures, or an .npz file, to measure ranges with.",
+        ),
+        click.option(
+            "--statistics",
+            type=click.Path(path_type=Path),
+            help="Ranges that `mnv3gen quantize` measured before.",
+        ),
+        click.option(
+            "--observer",
+            type=click.Choice(OBSERVERS),
+            help=f"How ranges are chosen.  [default: {OBSERVERS[0]}]",
+        ),
+        click.option(
+            "--keep-float", multiple=True, metavar="NODE", help="An operator to keep in float32."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def chosen_integers(
+    int8: bool,
+    calibration: Path | None,
+    statistics: Path | None,
+    observer: ObserverName | None,
+    keep_float: tuple[str, ...],
+) -> Integers | None:
+    """The options together; None without --int8. InputError if the others are given without it."""
+    given = {
+        "--calibration": calibration,
+        "--statistics": statistics,
+        "--observer": observer,
+        "--keep-float": keep_float,
+    }
+    names = [name for name, value in given.items() if value]
+    if not int8 and names:
+        raise InputError("an option of --int8", place=names[0], expected=f"--int8 {names[0]} ...")
+    return Integers(calibration, statistics, observer, keep_float) if int8 else None
+
+
+def warn_of_skipped(skipped: list[str]) -> None:
+    """Say how many pictures could not be read, and name the first."""
+    if not skipped:
+        return
+    click.echo(f"mnv3gen: warning: {len(skipped)} pictures could not be read", err=True)
+    for problem in skipped[:LISTED]:
+        click.echo(f"  {problem.splitlines()[0]}", err=True)

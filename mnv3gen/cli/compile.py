@@ -197,6 +197,7 @@ def _summary(result: Result, seconds: float) -> dict[str, Any]:
         "max_error": checked.max_error if checked else None,
         "tuned": _count(manifest, "tuned"),
         "by_rule": _count(manifest, "rule"),
+        "by_metaschedule": _count(manifest, "metaschedule"),
         "by_tvm": _count(manifest, "TVM"),
         "cached": result.cached,
         "seconds": round(seconds, 3),
@@ -227,10 +228,12 @@ def _print(summary: dict[str, Any]) -> None:
         f"memory    arena {_mib(summary['arena_bytes'])}, at most "
         f"{_mib(summary['peak_alive_bytes'])} of tensors alive at one time"
     )
-    by_tvm = f", {summary['by_tvm']} by TVM" if summary["by_tvm"] else ""
+    searched = f", {summary['by_metaschedule']} by MetaSchedule"
+    by_tvm = f", {summary['by_tvm']} by TVM's rule"
     click.echo(
-        f"tuning    {summary['tuned']} of {summary['kernels']} kernels tuned, "
-        f"{summary['by_rule']} by rule{by_tvm}"
+        f"tuning    {summary['tuned']} of {summary['kernels']} kernels tuned"
+        f"{searched if summary['by_metaschedule'] else ''}, "
+        f"{summary['by_rule']} by rule{by_tvm if summary['by_tvm'] else ''}"
     )
     if summary["weight_storage"] != "float32":
         _print_storage(summary)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from mnv3gen.errors import InputError
 if TYPE_CHECKING:
     from mnv3gen.compile.tuned import TunedRecord
     from mnv3gen.targets import Target
+    from mnv3gen.tune.fallbacks import Fallbacks
     from mnv3gen.tune.session import Progress, Session
 
 EPILOG = """\b
@@ -24,6 +26,7 @@ Examples:
   mnv3gen tune mobilenet_v3_small mobilenet_v2 --minutes 20 --commit
   mnv3gen tune --all-networks --minutes 120 --commit
 
+Kernels that no generator covers are tuned by TVM's MetaSchedule, in a quarter of the time.
 Every measurement is kept as it is made: a run that was stopped goes on where it was.
 `mnv3gen compile` uses what was found from then on.
 """
@@ -71,25 +74,40 @@ def command(
         resolve(name, width=width, resolution=resolution, classes=classes, variants=variant)
         for name in wanted
     ]
+    from mnv3gen.tune.fallbacks import Fallbacks
     from mnv3gen.tune.start import session_of
 
     interrupted = False
     with session_of(forms, chosen, seed, fresh) as session:
         _warn_of_damage(session)
+        fallbacks = Fallbacks(session)
         with _shown(minutes) as observe:
             session.observe = observe
             try:
-                session.run(minutes)
+                _run(session, fallbacks, minutes)
             except KeyboardInterrupt:
                 interrupted = True
         records = _kept(session, chosen, commit)
-        summary = _summary(session, records)
+        if commit:
+            _commit_fallbacks(fallbacks, chosen)
+        summary = _summary(session, records) | _found(fallbacks)
         best = _best(session, records)
         for name in session.wrong[:LISTED]:
             _warn(f"wrong values by the rule's parameters, so not tuned: {name}")
+        for name in fallbacks.failed[:LISTED]:
+            _warn(f"MetaSchedule has nothing that computes the same as the rule: {name}")
     click.echo(json.dumps(summary, indent=1) if as_json else _text(summary, best))
     if interrupted:
         raise KeyboardInterrupt
+
+
+def _run(session: Session, fallbacks: Fallbacks, minutes: float) -> None:
+    """Tune the generators' kernels, then those of TVM's, which have what time is left."""
+    from mnv3gen.tune.fallbacks import SHARE
+
+    deadline = time.monotonic() + minutes * 60
+    session.run(minutes * (1 - SHARE) if fallbacks.waiting else minutes)
+    fallbacks.run(deadline)
 
 
 def _warn(problem: str) -> None:
@@ -124,6 +142,13 @@ def _kept(session: Session, target: Target, commit: bool) -> list[TunedRecord]:
         path = folder / target.name / FILE
         write_log(path, merged(read_log(path), records, session.trials))
     return records
+
+
+def _commit_fallbacks(fallbacks: Fallbacks, target: Target) -> None:
+    from mnv3gen.tune.fallbacks import commit_entries
+    from mnv3gen.tune.logs import committed_folder
+
+    commit_entries(fallbacks, committed_folder() / target.name)
 
 
 @contextlib.contextmanager
@@ -165,6 +190,20 @@ def _summary(session: Session, records: list[TunedRecord]) -> dict[str, Any]:
     }
 
 
+def _found(fallbacks: Fallbacks) -> dict[str, Any]:
+    """What came of the kernels that no generator covers."""
+    known = [(record, fallbacks.kernels[name]) for name, record in fallbacks.records.items()]
+    rule = sum(record.rule_us * kernel.calls for record, kernel in known)
+    best = sum(record.rule_us * record.ratio * kernel.calls for record, kernel in known)
+    return {
+        "fallbacks": len(fallbacks.kernels),
+        "searched": len(known),
+        "by_metaschedule": sum(record.better for record, _ in known),
+        "fallbacks_rule_us": round(rule, 1),
+        "fallbacks_best_us": round(best, 1),
+    }
+
+
 def _calls(session: Session, record: TunedRecord) -> int:
     """How often the networks' plans call a kernel."""
     return session.calls[record.kernel, record.schedule]
@@ -186,4 +225,11 @@ def _text(summary: dict[str, Any], best: list[TunedRecord]) -> str:
         f"{summary['planned_rule_us'] / 1e3:.3f} ms by rule, "
         f"{summary['planned_floor_us'] / 1e3:.3f} ms of multiply-adds at the core's peak",
     ]
+    if summary["fallbacks"]:
+        lines.append(
+            f"fallback  {summary['searched']} of {summary['fallbacks']} kernels of TVM's searched, "
+            f"{summary['by_metaschedule']} faster by MetaSchedule than by rule: "
+            f"{summary['fallbacks_best_us'] / 1e3:.3f} ms, by rule "
+            f"{summary['fallbacks_rule_us'] / 1e3:.3f} ms"
+        )
     return "\n".join(lines)

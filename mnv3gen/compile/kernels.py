@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +17,10 @@ from mnv3gen.compile.passes.hoist_temporaries import hoist_temporaries
 from mnv3gen.compile.passes.lower_kernels import lower_kernels
 from mnv3gen.compile.passes.name_kernels import name_kernels
 from mnv3gen.compile.passes.schedule_kernels import schedule_kernels
-from mnv3gen.compile.plan import Plan, Step, make_plan
+from mnv3gen.compile.plan import Choice, Plan, Step, make_plan
 from mnv3gen.compile.prefetch import plan_prefetch
 from mnv3gen.compile.program import Program, write_program
+from mnv3gen.compile.schedules import FALLBACK
 from mnv3gen.compile.storage import type_of
 from mnv3gen.compile.tuned import NOTHING, Tuned
 from mnv3gen.generate.group import Generated
@@ -78,9 +79,9 @@ def compile_kernels(
         calls, module = fused_calls(module, phases, integers=quantized is not None)
         plan = phases.run("plan", lambda it: _planned(it, target, tuned, storage), calls)
         generated = generate(plan, target)
-        fallbacks = _fallbacks(phases, module, plan, target, tvm_target)
+        plan, fallbacks = _fallbacks(phases, module, plan, target, tuned)
         program = write_program(plan, calls, generated, fallbacks, target.core)
-        lowered = _lowered(phases, fallbacks, prefix, tvm_target)
+        lowered = lower_fallbacks(phases, fallbacks, prefix, tvm_target)
         module = phases.run(
             "generate", lambda it: _joined(it, generated, prefix, tvm_target), lowered
         )
@@ -119,29 +120,70 @@ def _planned(calls: Calls, target: Target, tuned: Tuned, storage: WeightStorage)
 
 
 def _fallbacks(
-    phases: Phases, module: tvm.IRModule, plan: Plan, target: Target, tvm_target: Any
-) -> dict[str, Any]:
-    """TVM's own functions of the kernels that no generator accepts, scheduled by rule."""
+    phases: Phases, module: tvm.IRModule, plan: Plan, target: Target, tuned: Tuned
+) -> tuple[Plan, dict[str, Any]]:
+    """TVM's own functions of the kernels that no generator accepts, scheduled.
+
+    Beside them the plan, which says whether by MetaSchedule or by rule.
+    """
+    from tvm.target import Target as TvmTarget
+
+    steps = {step.group.name: step for step in plan.steps if not step.schedule.generates}
+    if not steps:
+        return plan, {}
+    tvm_target = TvmTarget(target.tvm_dict())
+    kernels = {name: step.group.kernels[0] for name, step in steps.items()}
+    module = fallback_functions(phases, module, kernels, tvm_target)
+    found, choices = {}, {}
+    for name, step in steps.items():
+        choices[name], function = _searched(step, module[name], tuned, tvm_target)
+        if function is not None:
+            found[name] = function
+    module = phases.run("schedule", schedule_kernels(kernels, target.core, found), module)
+    module = closed(phases, module, tvm_target)
+    chosen = (replace(it, choice=choices.get(it.group.name, it.choice)) for it in plan.steps)
+    return Plan(tuple(chosen)), {name: module[name] for name in kernels}
+
+
+def fallback_functions(
+    phases: Phases, module: tvm.IRModule, names: Iterable[str], tvm_target: Any
+) -> tvm.IRModule:
+    """TVM's own functions of some kernels of a fused module, as MetaSchedule's records know them.
+
+    Tuning and compilation both call this: a record is found by the function's very structure.
+    """
     from tvm.relax.transform import FuseTIR, LegalizeOps
+
+    with tvm_target:
+        module = phases.run("legalize", LegalizeOps(LEGALIZATIONS), module)
+        module = phases.run("fuse-tir", FuseTIR(), module)
+    return _only(module, names)
+
+
+def closed(phases: Phases, module: tvm.IRModule, tvm_target: Any) -> tvm.IRModule:
+    """Scheduled functions whose temporaries are parameters, bound to a target."""
     from tvm.tirx.transform import BindTarget
 
-    kernels = {
-        step.group.name: step.group.kernels[0] for step in plan.steps if not step.schedule.generates
-    }
-    if not kernels:
-        return {}
-    module = phases.run("legalize", LegalizeOps(LEGALIZATIONS), module)
-    module = phases.run("fuse-tir", FuseTIR(), module)
-    module = _only(module, kernels)
-    module = phases.run("schedule", schedule_kernels(kernels, target.core), module)
     module = phases.run("hoist-temporaries", hoist_temporaries(), module)
-    module = BindTarget(tvm_target.with_host(tvm_target))(module)
-    return {name: module[name] for name in kernels}
+    return BindTarget(tvm_target.with_host(tvm_target))(module)
 
 
-def _lowered(
-    phases: Phases, fallbacks: dict[str, Any], prefix: str, tvm_target: Any
+def _searched(step: Step, function: Any, tuned: Tuned, tvm_target: Any) -> tuple[Choice, Any]:
+    """What the records say of a kernel, and its function by MetaSchedule if that was better."""
+    name, schedule = step.group.name, step.schedule
+    record = tuned.searched.find(name, schedule.name, schedule.version)
+    if schedule.name != FALLBACK or record is None:
+        return step.choice, None
+    if not record.better:
+        return Choice(provenance="tuned"), None
+    scheduled = tuned.searched.scheduled(name, function, tvm_target)
+    return (step.choice if scheduled is None else Choice(provenance="metaschedule")), scheduled
+
+
+def lower_fallbacks(
+    phases: Phases, fallbacks: Mapping[str, Any], prefix: str, tvm_target: Any
 ) -> tvm.IRModule:
+    """TVM's functions, scheduled and `closed`, as C functions `<prefix>_<name>`."""
     import tvm
 
     module = tvm.IRModule(fallbacks)

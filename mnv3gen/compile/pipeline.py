@@ -22,6 +22,7 @@ from mnv3gen.compile.memory import plan_memory
 from mnv3gen.compile.plan import Plan
 from mnv3gen.compile.record import SEED, Built, record
 from mnv3gen.compile.request import Request
+from mnv3gen.compile.schedules import FALLBACK
 from mnv3gen.compile.sources import (
     WEIGHTS_FILE,
     output_buffer,
@@ -151,7 +152,8 @@ def _check_tuned(plan: Plan) -> None:
     lacking = {
         step.group.name
         for step in plan.steps
-        if step.schedule.generates and step.choice.provenance != "tuned"
+        if (step.schedule.generates or step.schedule.name == FALLBACK)
+        and step.choice.provenance not in ("tuned", "metaschedule")
     }
     if lacking:
         names = sorted(lacking)

@@ -24,7 +24,11 @@ FALLBACK_SHARE = 0.25  # of the core's peak
 
 @dataclass(frozen=True)
 class Choice:
-    """The parameters of a group and where they come from: "tuned" or "rule"."""
+    """The parameters of a group and where they come from: "tuned" or "rule".
+
+    Kernels of TVM's are "metaschedule" if its search found a schedule for them, "tuned" if it found
+    none that beats the rule of `schedules/`, and "TVM" without a record.
+    """
 
     parameters: Parameters = field(default_factory=dict)
     provenance: str = "rule"
@@ -251,7 +255,7 @@ class _Planner:
         group = Group((call.kernel,), (reads,), (0,))
         price = cost(group, self.core, FALLBACK_SHARE, tensors(group))
         schedule = schedule_for(call.kernel)
-        return Step(group, schedule, Choice(), (call,), inputs, written, price)
+        return Step(group, schedule, Choice(provenance="TVM"), (call,), inputs, written, price)
 
 
 def _alone(steps: list[Step]) -> float:

@@ -107,7 +107,7 @@ def _kernels(kernels: Kernels) -> Iterator[manifests.KernelRecord]:
             schedule=step.schedule.name,
             schedule_version=step.schedule.version,
             parameters=dict(step.choice.parameters),
-            provenance=step.choice.provenance if step.schedule.generates else "TVM",
+            provenance=step.choice.provenance,
         )
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from mnv3gen import resources
+from mnv3gen.compile.metaschedule import Searched, load_searched
 from mnv3gen.compile.schedules import Schedule
 from mnv3gen.errors import InputError
 from mnv3gen.generate.group import Group, Parameters
@@ -55,9 +56,13 @@ class TunedRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 @dataclass(frozen=True)
 class Tuned:
-    """The records that fit a core, by kernel and schedule."""
+    """The records that fit a core, by kernel and schedule.
+
+    `searched` has those of kernels that no generator covers.
+    """
 
     records: dict[tuple[str, str], TunedRecord]
+    searched: Searched = field(default_factory=Searched)
 
     def find(self, group: Group, schedule: Schedule) -> TunedRecord | None:
         """The record of a group under a schedule of the same version, or None."""
@@ -82,6 +87,7 @@ class Tuned:
         digest = hashlib.sha256()
         for record in self.records.values():
             digest.update(msgspec.json.encode(record))
+        digest.update(self.searched.fingerprint.encode())
         return digest.hexdigest()
 
 
@@ -117,7 +123,8 @@ def load_tuned(target: Target) -> Tuned:
         for record in read_log(folder / FILE):
             if record.core == core_of(target):
                 records.setdefault((record.kernel, record.schedule), record)
-    return Tuned(dict(sorted(records.items())))
+    searched = load_searched(folders(target), core_of(target))
+    return Tuned(dict(sorted(records.items())), searched)
 
 
 def read_log(path: Path) -> list[TunedRecord]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mnv3gen.compile.schedules import generators
 from mnv3gen.errors import Mnv3genError
@@ -23,9 +24,7 @@ def build(
 
     Beside it, how many elements of scratch memory each function takes.
     """
-    import tvm
     from tvm.target import Target as TvmTarget
-    from tvm.tirx.transform import LowerIntrin, LowerTVMBuiltin, StmtSimplify
 
     tvm_target = TvmTarget(target.tvm_dict())
     schedules = {schedule.name: schedule for schedule in generators()}
@@ -38,14 +37,23 @@ def build(
         f"candidate{number}": generated.builder.function(f"candidate{number}", tvm_target)
         for number, generated in enumerate(written)
     }
+    library = build_functions(functions, tvm_target, folder, name)
+    return library, tuple(it.frame.scratch_elements for it in written)
+
+
+def build_functions(functions: Mapping[str, Any], tvm_target: Any, folder: Path, name: str) -> Path:
+    """The library `name`.so of lowered C functions, by their symbols."""
+    import tvm
+    from tvm.tirx.transform import LowerIntrin, LowerTVMBuiltin, StmtSimplify
+
     with tvm_target:
         passes = [StmtSimplify(), LowerTVMBuiltin(), LowerIntrin()]
-        module = tvm.transform.Sequential(passes)(tvm.IRModule(functions))
+        module = tvm.transform.Sequential(passes)(tvm.IRModule(dict(functions)))
         code = tvm.get_global_func("target.build.llvm")(module, tvm_target)
     code.write_to_file(str(folder / "candidates.o"))
     linker = ["ld.lld", "-shared", "--allow-shlib-undefined"]
     _zig([*linker, "-o", f"{name}.so", "candidates.o"], folder)
-    return folder / f"{name}.so", tuple(it.frame.scratch_elements for it in written)
+    return folder / f"{name}.so"
 
 
 def build_repeat(folder: Path) -> Path:

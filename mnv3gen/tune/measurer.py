@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mnv3gen.errors import Mnv3genError
 from mnv3gen.targets import Target
-from mnv3gen.tune.kernels import build, build_repeat
+from mnv3gen.tune.functions import Signature
+from mnv3gen.tune.kernels import build, build_functions, build_repeat
 from mnv3gen.tune.timing import ROUNDS, Timing
 from mnv3gen.tune.units import Unit
 from mnv3gen.tune.worker import serve
@@ -36,9 +37,25 @@ class Measurer:
 
     def load(self, units: Sequence[Unit]) -> None:
         """Compile units into one library and load it in place of the one before."""
+        library, scratch = build(units, self.target, self.folder, self._next_name())
+        self._load(library, "load", library, tuple(units), scratch)
+
+    def load_functions(
+        self, functions: Mapping[str, Any], signatures: Sequence[Signature], tvm_target: Any
+    ) -> None:
+        """The same for lowered functions, by their symbols and in order.
+
+        Those are right that compute what the first of them does.
+        """
+        library = build_functions(functions, tvm_target, self.folder, self._next_name())
+        self._load(library, "load_functions", library, tuple(functions), tuple(signatures))
+
+    def _next_name(self) -> str:
         self._libraries += 1  # the loader keeps one library a name
-        library, scratch = build(units, self.target, self.folder, f"candidates{self._libraries}")
-        self._loaded = ("load", library, tuple(units), scratch)
+        return f"candidates{self._libraries}"
+
+    def _load(self, library: Path, *request: Any) -> None:
+        self._loaded = request
         self._stop_if_ended()
         if self._process is not None:
             try:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mnv3gen.compile.calls import Calls
-from mnv3gen.compile.kernels import Phases, fused_calls
+from mnv3gen.compile.kernels import Phases, fallback_functions, fused_calls
 from mnv3gen.compile.plan import Step, candidates, make_plan
+from mnv3gen.compile.schedules import FALLBACK
 from mnv3gen.compile.tuned import NOTHING, Tuned
 from mnv3gen.graph.expand import expand
 from mnv3gen.graph.graph import parameter_shapes
@@ -20,13 +22,20 @@ from mnv3gen.tables.zoo import get, names
 from mnv3gen.targets import Target
 from mnv3gen.tune.units import Task
 
+if TYPE_CHECKING:
+    from tvm import tirx
+
 
 @dataclass(frozen=True)
 class Listed:
-    """A network's calls, and all steps that may start with each of them."""
+    """A network's calls, and all steps that may start with each of them.
+
+    `functions` are TVM's own of the kernels that no generator accepts, by name.
+    """
 
     calls: Calls
     table: list[list[Step]]
+    functions: dict[str, tirx.PrimFunc] = field(default_factory=dict)
 
 
 def listed(network: Network, target: Target) -> Listed:
@@ -34,8 +43,21 @@ def listed(network: Network, target: Target) -> Listed:
     graph = expand(network)
     shapes = parameter_shapes(graph)
     module = to_relax(graph, {name: np.ones(it, np.float32) for name, it in shapes.items()})
-    calls, _ = fused_calls(module, Phases(lambda phase: None, None))
-    return Listed(calls, candidates(calls, target.core))
+    calls, module = fused_calls(module, Phases(lambda phase: None, None))
+    table = candidates(calls, target.core)
+    return Listed(calls, table, _functions(module, table, target))
+
+
+def _functions(module: Any, table: list[list[Step]], target: Target) -> dict[str, tirx.PrimFunc]:
+    from tvm.target import Target as TvmTarget
+
+    steps = (step for steps in table for step in steps)
+    names = {step.group.name for step in steps if step.schedule.name == FALLBACK}
+    if not names:
+        return {}
+    tvm_target, phases = TvmTarget(target.tvm_dict()), Phases(lambda phase: None, None)
+    module = fallback_functions(phases, module, names, tvm_target)
+    return {name: module[name] for name in names}
 
 
 def tasks_of(networks: Iterable[Listed]) -> dict[tuple[str, str], Task]:

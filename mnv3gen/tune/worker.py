@@ -20,6 +20,7 @@ import numpy as np
 from mnv3gen.compile.schedules import generators
 from mnv3gen.targets import Core
 from mnv3gen.tune.data import Data, buffer, copied
+from mnv3gen.tune.functions import LoadedFunction, Signature
 from mnv3gen.tune.timing import Timing, timed
 from mnv3gen.tune.units import Unit
 
@@ -71,7 +72,7 @@ class Loaded:
 class Clocked:
     """A loaded unit that can be timed."""
 
-    def __init__(self, loaded: Loaded, repeat: Any) -> None:
+    def __init__(self, loaded: Loaded | LoadedFunction, repeat: Any) -> None:
         self.loaded, self.repeat = loaded, repeat
 
     def microseconds(self, calls: int) -> float:
@@ -93,22 +94,37 @@ class Server:
         self.core, self.seed = core, seed
         self.data: dict[str, Data] = {}
         self.library: Any = None
-        self.units: list[Loaded] = []
+        self.units: list[Loaded] | list[LoadedFunction] = []
 
     def load(self, library: Path, units: Sequence[Unit], scratch: Sequence[int]) -> None:
         """Load the units of a library, whose functions are numbered, in place of those before."""
-        self.units = []
-        if self.library is not None:
-            _ctypes.dlclose(self.library._handle)
-        self.library = ctypes.CDLL(str(library))
+        self._open(library)
+        loaded = []
         first = 0
         for unit in units:
             numbers = range(first, first + len(unit.members))
             functions = [self.library[f"candidate{number}"] for number in numbers]
             sizes = [scratch[number] for number in numbers]
             data = self._data(unit)
-            self.units.append(Loaded(unit, functions, sizes, data, self.core))
+            loaded.append(Loaded(unit, functions, sizes, data, self.core))
             first = numbers.stop
+        self.units = loaded
+
+    def load_functions(
+        self, library: Path, symbols: Sequence[str], signatures: Sequence[Signature]
+    ) -> None:
+        """Load the functions of a library that all compute what the first of them does."""
+        self._open(library)
+        pairs = list(zip(symbols, signatures, strict=True))
+        first = LoadedFunction(self.library[pairs[0][0]], pairs[0][1], self.seed)
+        rest = [LoadedFunction(self.library[it], own, self.seed, first) for it, own in pairs[1:]]
+        self.units = [first, *rest]
+
+    def _open(self, library: Path) -> None:
+        self.units = []
+        if self.library is not None:
+            _ctypes.dlclose(self.library._handle)
+        self.library = ctypes.CDLL(str(library))
 
     def is_right(self, number: int) -> bool:
         """Whether a unit computes the expected values."""

@@ -7,7 +7,7 @@ import json
 import click
 
 from mnv3gen.cli.options import json_option
-from mnv3gen.cli.tuned_rows import HEADING, row
+from mnv3gen.cli.tuned_rows import HEADING, row, searched_row
 from mnv3gen.errors import InputError, Mnv3genError, nearest_names
 
 EPILOG = """\b
@@ -28,12 +28,21 @@ def check() -> None:
     """Exit with 1 and list what is wrong, if anything is."""
     from mnv3gen.compile.tuned import read_log
     from mnv3gen.tune.logs import logs, problems
+    from mnv3gen.tune.searched_logs import searched_folders, searched_problems, searched_records
 
     found = [problem for path in logs().values() for problem in problems(path)]
+    for folders in searched_folders().values():
+        found += [problem for folder in folders for problem in searched_problems(folder)]
     if found:
         raise Mnv3genError("\n".join(found))
     for target, path in logs().items():
         click.echo(f"{target}: {len(read_log(path))} records")
+    for target in searched_folders():
+        records = searched_records(target)
+        better = sum(record.better for record in records)
+        click.echo(f"{target}: {len(records)} kernels of MetaSchedule, {better} ahead of the rule:")
+        for record in records:
+            click.echo(f"  {record.kernel}: {'MetaSchedule' if record.better else record.schedule}")
 
 
 @command.command()
@@ -45,9 +54,11 @@ def show(target: str, as_json: bool) -> None:
 
     from mnv3gen.compile.tuned import read_log
     from mnv3gen.tune.logs import logs
+    from mnv3gen.tune.searched_logs import searched_records
 
     paths = logs()
-    if target not in paths:
+    searched = searched_records(target)
+    if target not in paths and not searched:
         raise InputError(
             "no log of this target",
             place="TARGET",
@@ -55,20 +66,28 @@ def show(target: str, as_json: bool) -> None:
             expected="one of " + (", ".join(paths) or "none: `mnv3gen tune --commit` writes one"),
             nearest=nearest_names(target, paths),
         )
-    records = sorted(read_log(paths[target]), key=lambda record: -record.median_us)
+    records = read_log(paths[target]) if target in paths else []
+    records.sort(key=lambda record: -record.median_us)
     if as_json:
-        click.echo(json.dumps([msgspec.to_builtins(record) for record in records], indent=1))
+        every = [msgspec.to_builtins(record) for record in (*records, *searched)]
+        click.echo(json.dumps(every, indent=1))
         return
     click.echo(HEADING)
     for record in records:
         click.echo(row(record))
+    for found in searched:
+        click.echo(searched_row(found))
 
 
 @command.command()
 def prune() -> None:
-    """Drop duplicates and records of other versions or of parameters that are no more."""
+    """Drop duplicates and records of other versions or of parameters that are no more.
+
+    Of MetaSchedule's, also those of other versions of TVM.
+    """
     from mnv3gen.compile.tuned import read_log
     from mnv3gen.tune.logs import logs, pruned, spaces_of, write_log
+    from mnv3gen.tune.searched_logs import prune_searched, searched_folders
 
     for target, path in logs().items():
         records = read_log(path)
@@ -81,3 +100,7 @@ def prune() -> None:
                 f"  dropped {record.kernel}: "
                 f"{record.schedule} version {record.version} {parameters}"
             )
+    for target, folders in searched_folders().items():
+        for folder in folders:
+            for what in prune_searched(folder):
+                click.echo(f"{target}: dropped {what}")

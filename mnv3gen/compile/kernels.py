@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from mnv3gen.compile.calls import Calls, read_calls
 from mnv3gen.compile.kernel import read_kernel
+from mnv3gen.compile.metaschedule import workload_hash
 from mnv3gen.compile.passes.expose_c_abi import expose_c_abi
 from mnv3gen.compile.passes.fuse_kernels import fuse_kernels
 from mnv3gen.compile.passes.hoist_temporaries import hoist_temporaries
@@ -172,7 +173,7 @@ def _searched(step: Step, function: Any, tuned: Tuned, tvm_target: Any) -> tuple
     """What the records say of a kernel, and its function by MetaSchedule if that was better."""
     name, schedule = step.group.name, step.schedule
     record = tuned.searched.find(name, schedule.name, schedule.version)
-    if schedule.name != FALLBACK or record is None:
+    if schedule.name != FALLBACK or record is None or record.workload != workload_hash(function):
         return step.choice, None
     if not record.better:
         return Choice(provenance="tuned"), None

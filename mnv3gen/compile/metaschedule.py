@@ -142,6 +142,13 @@ def as_workload(function: tirx.PrimFunc) -> Any:
     return tvm.IRModule({"main": function.with_attr("global_symbol", "main")})
 
 
+def workload_hash(function: tirx.PrimFunc) -> str:
+    """What a record knows a kernel's function by."""
+    from tvm_ffi import structural_hash
+
+    return str(structural_hash(as_workload(function)) % 2**64)
+
+
 def open_database(folder: Path) -> Any:
     """TVM's database of a folder. InputError names a file that is missing or damaged."""
     from tvm.s_tir.meta_schedule.database import JSONDatabase

@@ -146,6 +146,11 @@ def schedule_for(kernel: Kernel) -> Schedule:
     return own_schedule(kernel) or _load(resources.find("schedules", ".py")[FALLBACK])
 
 
+def all_schedules() -> dict[str, int]:
+    """The VERSION of every file by its name."""
+    return {name: _load(it).version for name, it in resources.find("schedules", ".py").items()}
+
+
 def fingerprint() -> str:
     """A hash of every schedule file, for caches."""
     digest = hashlib.sha256()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -19,6 +21,7 @@ from mnv3gen.compile.metaschedule import (
     as_workload,
     folder_of,
     read_entries,
+    workload_hash,
     write_entries,
 )
 from mnv3gen.compile.plan import Step
@@ -76,7 +79,7 @@ class Fallbacks:
         for name, kernel in self.kernels.items():
             schedule = kernel.step.schedule
             record = known.find(name, schedule.name, schedule.version)
-            if record is not None:
+            if record is not None and record.workload == workload_hash(kernel.function):
                 self.records[name] = record
 
     @property
@@ -103,12 +106,15 @@ class Fallbacks:
                 self.failed.append(name)
                 continue
             self.records[name] = entry.record
-            write_entries(self.folder, _with(read_entries(self.folder), entry))
+            with _interrupts_held():
+                write_entries(self.folder, _with(read_entries(self.folder), entry))
 
     def _searched(self, name: str, kernel: Fallback, deadline: float) -> Entry | None:
         """The best of the search beside the rule; None if the rule itself computes nothing."""
         rule = self._by_rule(kernel)
-        search = Search(as_workload(kernel.function), self.target, self.session.seed, TRIALS, BATCH)
+        workload, seed = as_workload(kernel.function), self.session.seed
+        with _interrupts_held():
+            search = Search(workload, self.target, seed, TRIALS, BATCH)
         best: Any = None
         least, trials = float("inf"), 0
         while candidates := search.batch():
@@ -130,7 +136,10 @@ class Fallbacks:
     def _duel(
         self, name: str, kernel: Fallback, rule: Any, search: Search, best: Any, trials: int
     ) -> Entry | None:
-        """Time the best and the rule once more, for longer: what counts."""
+        """Time the best and the rule once more, for longer: what counts.
+
+        The least times have to agree with the medians, which these short kernels' neighbours move.
+        """
         timings = self._timed(kernel, [rule, best.sch.mod["main"]], LONG_ROUNDS)
         own, found = timings
         if own is None or found is None:
@@ -140,7 +149,7 @@ class Fallbacks:
             kernel=name,
             schedule=kernel.step.schedule.name,
             version=kernel.step.schedule.version,
-            better=found.median < WORTH * own.median,
+            better=found.median < WORTH * own.median and found.least < own.least,
             workload=workload[0],
             median_us=round(found.median, 3),
             spread=round(found.spread, 4),
@@ -188,13 +197,14 @@ class Fallbacks:
     def _lowered(
         self, number: int, function: Any, output: int
     ) -> tuple[str, Any, Signature] | None:
+        """A function's symbol, itself and its parameters; None if it cannot be lowered."""
         import tvm
 
         phases, name = Phases(lambda phase: None, None), str(number)
         try:
-            module = closed(phases, tvm.IRModule({name: function}), self.target)
-            parameters = module[name].params
-            with self.target:
+            with _interrupts_held(), self.target:
+                module = closed(phases, tvm.IRModule({name: function}), self.target)
+                parameters = module[name].params
                 lowered = lower_fallbacks(phases, {name: module[name]}, "candidate", self.target)
         except Exception:  # whatever a pass makes of a schedule that was drawn by lot
             return None
@@ -231,6 +241,19 @@ def commit_entries(fallbacks: Fallbacks, folder: Path) -> None:
         if known is None or _replaces(entry.record, known.record):
             kept[entry.record.kernel] = entry
     write_entries(committed, [kept[name] for name in sorted(kept)])
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits for the end: an interrupt that crosses TVM's own code loses its class."""
+    pending = []
+    before = signal.signal(signal.SIGINT, lambda *_: pending.append(True))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pending:
+            raise KeyboardInterrupt
 
 
 def _with(entries: list[Entry], new: Entry) -> list[Entry]:

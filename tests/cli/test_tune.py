@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 from support.command import Finished
+from support.searched import line, searched
 from support.tuning import record
 
+from mnv3gen.compile.metaschedule import TRACES, Entry, folder_of, read_entries, write_entries
+from mnv3gen.compile.schedules import all_schedules
 from mnv3gen.compile.tuned import FILE, encode_log
 
 Command = Callable[..., Finished]
@@ -57,6 +60,39 @@ def test_checking_and_pruning(command: Command, log: Path) -> None:
 def test_a_damaged_log_names_its_line(command: Command, log: Path) -> None:
     log.write_bytes(b"{}\n")
     command("logs", "check").refused(f"{log}:1")
+
+
+def test_metaschedules_records_are_shown_and_pruned(command: Command, log: Path) -> None:
+    board, version = log.parent, all_schedules()["any"]
+    folder = folder_of(board, "a core")
+    stays = Entry(searched(kernel="a", workload="1", version=version, better=False, core="a core"))
+    old = line(searched(kernel="b", workload="2", version=version + 1, core="a core"))
+    write_entries(folder, [stays, old])
+    gone = board / "metaschedule-0.1.0" / "a-core"
+    write_entries(gone, [old])
+
+    shown = command("logs", "show", "board", "--json").json
+    assert {each["kernel"]: each["better"] for each in shown} == {"a": False, "b": True}
+    assert "b: MetaSchedule" in command("logs", "show", "board").out
+
+    checked = command("logs", "check")
+    assert checked.code == 1
+    assert (
+        f"any is of version {version}" in checked.err
+        and f"{gone.parent}: of another" in checked.err
+    )
+    pruned = command("logs", "prune").out
+    assert "board: dropped metaschedule-0.1.0: of another TVM" in pruned
+    assert "board: dropped b: any is of version" in pruned
+    assert not gone.parent.exists() and read_entries(folder) == [stays]
+    assert "board: 1 kernels of MetaSchedule, 0 ahead" in command("logs", "check").out
+
+
+def test_a_database_without_the_trace_of_a_record(command: Command, log: Path) -> None:
+    folder = folder_of(log.parent, "a core")
+    write_entries(folder, [line(searched(version=all_schedules()["any"]))])
+    (folder / TRACES).write_bytes(b"")
+    command("logs", "check").refused(f"{folder / TRACES}: no trace of {searched().kernel}")
 
 
 @pytest.mark.compile

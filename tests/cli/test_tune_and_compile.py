@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from support.command import Finished, finish, start
 
-from mnv3gen.compile.tuned import FILE, read_log
+from mnv3gen.compile.metaschedule import folder_of, read_entries
+from mnv3gen.compile.tuned import FILE, core_of, read_log
+from mnv3gen.targets import load
 
 Command = Callable[..., Finished]
 
@@ -55,6 +57,36 @@ def test_tuned_kernels_are_required_and_used(command: Command, tiny: Path, tmp_p
     by_rule = command(*compiling, "--rule", "--json").json
     assert (by_rule["tuned"], by_rule["by_rule"]) == (0, by_rule["kernels"])
     assert f"0 of {by_rule['kernels']} kernels tuned" in command(*compiling, "--rule").out
+
+
+def test_kernels_that_no_generator_covers(
+    command: Command, tiny: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is searched for, written to both folders, and required from then on."""
+    tiny.write_text(f"hswish: naive\n{TABLE}", encoding="utf-8")
+    monkeypatch.setenv("MNV3GEN_PATH", str(tmp_path / "path"))
+    (tmp_path / "path" / "tuning_logs").mkdir(parents=True)
+    summary = command("tune", tiny, "--minutes", "0.3", "--commit", "--json").json
+    assert (summary["fallbacks"], summary["searched"]) == (3, 3)
+    assert summary["fallbacks_best_us"] <= summary["fallbacks_rule_us"]
+
+    own = folder_of(cache / "tuning" / "host", core_of(load("host")))
+    committed = folder_of(tmp_path / "path" / "tuning_logs" / "host", core_of(load("host")))
+    found = {entry.record.kernel: entry for entry in read_entries(own)}
+    assert sorted(found) == ["add_12x12x24_12x12x24_scalar_f32", "clip_12x12x24_12x12x24_f32",
+                             "gate_12x12x24_12x12x24_scalar_f32"]  # fmt: skip
+    assert {entry.record.kernel: entry for entry in read_entries(committed)} == found
+    assert command("logs", "check").code == 0
+
+    compiling = ["compile", tiny, "--target", "host", "-o", tmp_path / "o", "--json"]
+    made = command(*compiling, "--require-tuned").json
+    better = sum(entry.record.better for entry in found.values())
+    assert (made["by_metaschedule"], made["by_rule"], made["by_tvm"]) == (better, 0, 0)
+    assert made["tuned"] == made["kernels"] - better
+    assert made["max_error"] < TOLERANCE
+
+    again = command("tune", tiny, "--minutes", "0", "--json").json
+    assert again["searched"] == 3 and again["trials"] == 0
 
 
 def test_an_interrupt_keeps_what_was_found(tiny: Path, cache: Path) -> None:

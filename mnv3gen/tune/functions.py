@@ -28,21 +28,25 @@ class Signature(msgspec.Struct, frozen=True):
 
 
 class LoadedFunction:
-    """A function with its buffers, ready to be called; the same seed gives the same inputs."""
+    """A function with its buffers, ready to be called.
+
+    Inputs and output are those of the first of the functions: where a kernel's tensors lie in
+    memory may move its time by more than its schedule does.
+    """
 
     def __init__(
         self, function: Any, signature: Signature, seed: int, first: LoadedFunction | None = None
     ) -> None:
         assert signature.fits
         random = np.random.default_rng(seed)
-        read = signature.parameters[: signature.output]
-        others = signature.parameters[signature.output :]
-        # Not written to, so that all functions share them.
-        self.read: list[Any] = (
-            first.read if first else [copied(_values(random, *it)) for it in read]
-        )
-        self.buffers = [*self.read, *(buffer(count, np.dtype(dtype)) for count, dtype in others)]
-        self.output = self.buffers[signature.output]
+        shared = signature.output + 1
+        if first is None:
+            self.shared = [copied(_values(random, *it)) for it in signature.parameters[:shared]]
+        else:
+            self.shared = first.shared
+        own = signature.parameters[shared:]
+        self.buffers = [*self.shared, *(buffer(count, np.dtype(dtype)) for count, dtype in own)]
+        self.output = self.shared[-1]
         self.first = first
         self.functions = (ctypes.c_void_p * 1)(ctypes.cast(function, ctypes.c_void_p).value)
         self.pointers = (ctypes.c_void_p * POINTERS)(*(it.ctypes.data for it in self.buffers))
@@ -57,7 +61,7 @@ class LoadedFunction:
     def _computed(self, repeat: Any) -> npt.NDArray[np.float64]:
         self.output[:] = 0
         repeat(self.functions, self.pointers, 1, 1)
-        return np.asarray(self.output, np.float64)
+        return np.array(self.output, np.float64)
 
 
 def _values(random: np.random.Generator, count: int, dtype: str) -> npt.NDArray[Any]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from mnv3gen.graph.graph import Coordinates
 from mnv3gen.quantize import forms
 
 PREFIX = "relax.mnv3gen.int8."
@@ -132,7 +133,7 @@ def _legalize_resize(builder: Any, call: Any) -> Any:
     from tvm import relax
 
     data, size = call.args
-    coordinates = str(call.attrs["coordinates"])
+    coordinates: Coordinates = call.attrs["coordinates"]
     tables = (
         relax.const(forms.resize_table(side, wanted, coordinates))
         for side, wanted in zip(_first(call)[1:3], shape_values(size), strict=True)

@@ -6,6 +6,7 @@ the type represents: exact in any order.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from mnv3gen.graph import reference as floating
 from mnv3gen.graph.graph import Add, AveragePool, Concat, Conv2d, Gate, GlobalPool, Node, Resize
 from mnv3gen.quantize import arithmetic
-from mnv3gen.quantize.quantized import Quantized, sums_name
+from mnv3gen.quantize.quantized import ConvolutionConstants, Quantized, sums_name
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -40,12 +41,12 @@ def run_all(quantized: Quantized, data: Array) -> dict[str, Array]:
     borders = _Borders(quantized, data.astype(np.float32))
     for node in graph.nodes:
         if node.name in quantized.float_nodes:
-            inputs = [borders.as_float(name) for name in node.inputs]
-            made = floating.compute(node, inputs, quantized.weights, graph.bn_eps)
+            floats: list[Array] = [borders.as_float(name) for name in node.inputs]
+            made = floating.compute(node, floats, quantized.weights, graph.bn_eps)
             borders.tensors[node.name] = made.astype(np.float32)
         else:
-            inputs = [borders.as_int8(name) for name in node.inputs]
-            borders.tensors |= _computed(quantized, node, inputs)
+            elements = [borders.as_int8(name) for name in node.inputs]
+            borders.tensors |= integer_tensors(quantized, node, elements)
     return borders.tensors | {graph.input: borders.as_int8(graph.input)}
 
 
@@ -54,7 +55,8 @@ def as_float(quantized: Quantized, tensor: str, values: Array) -> npt.NDArray[np
     if values.dtype != np.int8:
         return values
     scale = quantized.scales[tensor]
-    return arithmetic.dequantize(values, np.float32(scale.scale), np.int32(scale.zero_point))
+    zero_point = np.asarray(scale.zero_point, np.int32)
+    return arithmetic.dequantize(values, np.asarray(scale.scale, np.float32), zero_point)
 
 
 class _Borders:
@@ -71,12 +73,16 @@ class _Borders:
         values = self.tensors[tensor]
         if values.dtype == np.int8:
             return values
-        scale = self.quantized.scales[tensor]
-        return arithmetic.quantize(values, scale.inverse, np.int32(scale.zero_point))
+        return _quantized(self.quantized, tensor, values)
 
 
-def _computed(quantized: Quantized, node: Node, inputs: list[Array]) -> dict[str, Array]:
-    """The tensor that a node makes, and the one before its table."""
+def quantized_input(quantized: Quantized, data: Array) -> npt.NDArray[np.int8]:
+    """The elements of the network's input."""
+    return _quantized(quantized, quantized.graph.input, data)
+
+
+def integer_tensors(quantized: Quantized, node: Node, inputs: Sequence[Array]) -> dict[str, Array]:
+    """The int8 tensor that a node makes of int8 ones, and the one before its table."""
     match node:
         case Conv2d():
             return _convolution(quantized, node, inputs[0])
@@ -100,7 +106,7 @@ def _computed(quantized: Quantized, node: Node, inputs: list[Array]) -> dict[str
 
 def _convolution(quantized: Quantized, conv: Conv2d, data: Array) -> dict[str, Array]:
     constants = quantized.convolution(conv.name)
-    sums = _sums(conv, data, constants.weight, constants.pad) + constants.bias
+    sums = integer_sums(conv, data, constants)
     match conv.activation:
         case "hswish" | "naive_hswish":
             requantize = arithmetic.requantize_hswish
@@ -117,11 +123,22 @@ def _convolution(quantized: Quantized, conv: Conv2d, data: Array) -> dict[str, A
     }
 
 
-def _sums(conv: Conv2d, data: Array, weight: Array, pad: np.int8) -> npt.NDArray[np.int32]:
+def integer_sums(
+    conv: Conv2d, data: Array, constants: ConvolutionConstants
+) -> npt.NDArray[np.int32]:
+    """The sums of a convolution of int8 elements (h, w, c), the bias included."""
+    weight = constants.weight
     count = int(np.prod(weight.shape[1:]))
     exact = np.float32 if count * LARGEST_PRODUCT <= 1 << 24 else np.float64
     top, left, bottom, right = conv.padding
-    padded = np.pad(data, ((top, bottom), (left, right), (0, 0)), constant_values=pad)
+    around = ((top, bottom), (left, right), (0, 0))
+    padded = np.pad(data, around, constant_values=constants.pad)
     bare = replace(conv, padding=NO_PADDING)
     sums = floating.convolve(bare, padded.astype(exact), weight.astype(exact))
-    return sums.astype(np.int32)
+    return sums.astype(np.int32) + constants.bias
+
+
+def _quantized(quantized: Quantized, tensor: str, values: Array) -> npt.NDArray[np.int8]:
+    scale = quantized.scales[tensor]
+    inverse = np.asarray(scale.inverse)
+    return arithmetic.quantize(values, inverse, np.asarray(scale.zero_point, np.int32))

@@ -1,0 +1,113 @@
+"""Bias correction: what int8 shifts a channel's sums by on average is taken off its bias.
+
+Rounded weights and clipped or rounded elements shift the mean of what a channel sums. Layer after
+layer, with the layers before corrected already, the mean difference to the float network over
+calibration's inputs is measured and subtracted (Nagel et al. 2019, section 4.2, empirically).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from mnv3gen.graph.graph import Conv2d, Graph, Node
+from mnv3gen.graph.reference import activate, compute, convolve
+from mnv3gen.quantize.quantized import ConvolutionConstants, Quantized
+from mnv3gen.quantize.reference import integer_sums, integer_tensors, quantized_input
+from mnv3gen.quantize.weights import rounding, weight_scales
+
+Array: TypeAlias = npt.NDArray[Any]
+
+
+def measure_shifts(
+    quantized: Quantized,
+    inputs: Sequence[npt.NDArray[np.float32]],
+    progress: Callable[[], None] = lambda: None,
+) -> dict[str, Array]:
+    """The mean error (o,) of each convolution's sums, in the float network's units.
+
+    `quantized` has no float nodes. All inputs' tensors are kept at once, as long as one is read.
+    `progress` is called after each node.
+    """
+    graph, shifts = quantized.graph, {}
+    floats: list[dict[str, Array]] = [{graph.input: data} for data in inputs]
+    integers = [{graph.input: quantized_input(quantized, data)} for data in inputs]
+    for node, dead in zip(graph.nodes, _last_read(graph), strict=True):
+        if isinstance(node, Conv2d):
+            shift = _float_sums(quantized, node, floats) - _means(quantized, node, integers)
+            shifts[node.name] = -shift
+            quantized = corrected(quantized, {node.name: -shift})
+        else:
+            for each in floats:
+                read = [each[name] for name in node.inputs]
+                each[node.name] = compute(node, read, quantized.weights, graph.bn_eps)
+        for each in integers:
+            each |= integer_tensors(quantized, node, [each[name] for name in node.inputs])
+        for name in dead:
+            for each in (*floats, *integers):
+                each.pop(name, None)
+        progress()
+    return shifts
+
+
+def corrected(quantized: Quantized, shifts: Mapping[str, Array]) -> Quantized:
+    """The same network with the shifts taken off the biases; float nodes keep theirs."""
+    constants = dict(quantized.constants)
+    for name, shift in shifts.items():
+        if name in quantized.float_nodes:
+            continue
+        node = quantized.graph.node(name)
+        assert isinstance(node, Conv2d)
+        before, unit = quantized.convolution(name), _unit(quantized, node)
+        steps = np.rint(np.asarray(shift) / np.where(unit > 0, unit, np.inf))
+        bound = np.int64(1) << 30
+        bias = before.bias - np.clip(steps, -bound, bound).astype(np.int64)
+        constants[name] = replace(before, bias=_int32(before, bias))
+    return replace(quantized, constants=constants)
+
+
+def _int32(constants: ConvolutionConstants, bias: Array) -> Array:
+    """The biases, where with them all sums stay inside of int32; the old ones elsewhere."""
+    weight = constants.weight.reshape(len(constants.weight), -1).astype(np.int64)
+    room = 2**31 - 1 - 128 * np.abs(weight).sum(axis=1)
+    return np.where(np.abs(bias) <= room, bias, constants.bias).astype(np.int32)
+
+
+def _float_sums(quantized: Quantized, conv: Conv2d, tensors: list[dict[str, Array]]) -> Array:
+    """The mean of a convolution's sums for each channel; its output is added to the tensors."""
+    weight, bias = (quantized.weights[f"{conv.name}.{part}"] for part in ("weight", "bias"))
+    means = []
+    for each in tensors:
+        sums = convolve(conv, each[conv.inputs[0]], weight) + bias
+        means.append(sums.mean(axis=(0, 1), dtype=np.float64))
+        each[conv.name] = activate(conv.activation, sums)
+    return np.mean(means, axis=0)
+
+
+def _means(quantized: Quantized, conv: Conv2d, tensors: list[dict[str, Array]]) -> Array:
+    """The same of the integer network."""
+    constants = quantized.convolution(conv.name)
+    sums = [
+        integer_sums(conv, each[conv.inputs[0]], constants).mean(axis=(0, 1), dtype=np.float64)
+        for each in tensors
+    ]
+    return (np.mean(sums, axis=0) - rounding(constants.shift)) * _unit(quantized, conv)
+
+
+def _unit(quantized: Quantized, conv: Conv2d) -> Array:
+    """What one of a channel's sums stands for."""
+    scale = quantized.scales[conv.inputs[0]].scale
+    weight, bias = (quantized.weights[f"{conv.name}.{part}"] for part in ("weight", "bias"))
+    return weight_scales(weight, bias, scale) * scale
+
+
+def _last_read(graph: Graph) -> list[list[str]]:
+    """For each node the tensors that no later one reads."""
+    last: dict[str, Node] = {}
+    for node in graph.nodes:
+        last |= dict.fromkeys((node.name, *node.inputs), node)
+    return [[name for name, at in last.items() if at is node] for node in graph.nodes]

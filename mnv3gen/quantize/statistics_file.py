@@ -1,0 +1,100 @@
+"""What calibration measured, as a text file: calibrate once, compile often."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from mnv3gen.errors import InputError
+from mnv3gen.quantize.observers import ObserverName
+from mnv3gen.quantize.scales import Range
+from mnv3gen.tables.format import format_network
+from mnv3gen.tables.network import Network
+
+Array: TypeAlias = npt.NDArray[Any]
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Ranges of a network's tensors over `pictures` inputs; `table` and `weights` are hashes."""
+
+    network: str
+    table: str
+    weights: str
+    observer: ObserverName
+    pictures: int
+    ranges: dict[str, Range]
+    version: int = VERSION
+
+
+def table_hash(network: Network) -> str:
+    """A short hash of a network's table, its input's shape and classes included."""
+    return hashlib.sha256(format_network(network).encode()).hexdigest()[:16]
+
+
+def weights_hash(weights: Mapping[str, Array]) -> str:
+    """A short hash over the names, shapes and values of weights."""
+    digest = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        digest.update(f"{name} {value.shape} {value.dtype}\n".encode())
+        digest.update(np.ascontiguousarray(value).data)
+    return digest.hexdigest()[:16]
+
+
+def write_statistics(statistics: Statistics, path: Path) -> None:
+    """Write JSON with one tensor a line, under a temporary name until it is whole."""
+    if not path.parent.is_dir():
+        raise InputError("no such folder", place=str(path.parent))
+    fields = asdict(statistics)
+    ranges = fields.pop("ranges")
+    head = ",\n".join(f" {json.dumps(key)}: {json.dumps(value)}" for key, value in fields.items())
+    lines = ",\n".join(
+        f"  {json.dumps(name)}: {json.dumps(list(each))}" for name, each in ranges.items()
+    )
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(f'{{\n{head},\n "ranges": {{\n{lines}\n }}\n}}\n', encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_statistics(path: Path, network: Network, weights: Mapping[str, Array]) -> Statistics:
+    """The statistics of a file. InputError if it has others, of another table or other weights."""
+    expected = "a file that `mnv3gen quantize --statistics` wrote"
+    try:
+        statistics = msgspec.json.decode(path.read_bytes(), type=Statistics)
+    except FileNotFoundError:
+        raise InputError("no such file", place=str(path), expected=expected) from None
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "not a statistics file", place=str(path), found=str(error), expected=expected
+        ) from error
+    if statistics.version != VERSION:
+        raise _unfit("of another version", path, statistics.version, VERSION)
+    if statistics.table != table_hash(network):
+        found = f"{statistics.table} ({statistics.network})"
+        wanted = f"{table_hash(network)} ({network.name})"
+        raise _unfit("made for another table", path, found, wanted)
+    if statistics.weights != weights_hash(weights):
+        raise _unfit("made for other weights", path, statistics.weights, weights_hash(weights))
+    return statistics
+
+
+def _unfit(problem: str, path: Path, found: object, wanted: object) -> InputError:
+    return InputError(
+        f"these statistics are {problem}; calibrate anew",
+        place=str(path),
+        found=found,
+        expected=str(wanted),
+    )

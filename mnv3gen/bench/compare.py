@@ -10,8 +10,7 @@ from pathlib import Path
 
 from mnv3gen.bench.ablation import CASES, Case
 from mnv3gen.bench.environments import Environment
-from mnv3gen.bench.rows import OURS
-from mnv3gen.bench.session import Entrant, Session, Settings, started
+from mnv3gen.bench.session import FLOATS, OURS, Entrant, Session, Settings, started
 from mnv3gen.bench.subject import Subject, compiled
 from mnv3gen.compile.kernels import Observer
 from mnv3gen.tables.network import Network
@@ -19,10 +18,14 @@ from mnv3gen.tables.network import Network
 
 @dataclass(frozen=True)
 class Source:
-    """A network still to be compiled or opened, by ``subject`` in a new folder."""
+    """A network still to be compiled or opened, by ``subject`` in a new folder.
+
+    ``beside`` is the float32 form that an int8 one is timed beside.
+    """
 
     name: str
     subject: Callable[[Path, Observer], Subject]
+    beside: Callable[[Path, Observer], Subject] | None = None
 
 
 @contextlib.contextmanager
@@ -34,6 +37,10 @@ def peers_session(
         folder = Path(name).resolve()
         subject = source.subject(folder / "bundle", observe)
         entrants = [Entrant(OURS, subject, None, folder)]
+        if source.beside is not None:
+            own = folder / "beside"
+            own.mkdir()
+            entrants.append(Entrant(FLOATS, source.beside(own / "bundle", observe), None, own))
         entrants += [Entrant(each.peer.name, subject, each, folder) for each in environments]
         with started(entrants, settings, folder, observe) as session:
             yield session

@@ -76,10 +76,15 @@ def _data(subject: Subject, layout: str, folder: Path) -> Path:
 def _write_onnx(subject: Subject, stem: Path) -> Path:
     """In the layout inside of it, with batch normalization folded, as exporters write it."""
     from mnv3gen.lower.onnx import to_onnx
+    from mnv3gen.quantize.onnx import to_qdq_onnx
 
     path = stem.with_suffix(".onnx")
     if not path.exists():
-        model = to_onnx(subject.graph, subject.weights, layout="NCHW", fold=True)
+        model = (
+            to_onnx(subject.graph, subject.weights, layout="NCHW", fold=True)
+            if subject.quantized is None
+            else to_qdq_onnx(subject.quantized)
+        )
         path.write_bytes(model.SerializeToString())
     return path
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnv3gen.bench.rows import OURS, Row
+from mnv3gen.bench.rows import Row
+from mnv3gen.bench.session import OURS
 from mnv3gen.bench.summary import Summary
 from mnv3gen.run import replacing_file
 

@@ -7,10 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mnv3gen import __version__
-from mnv3gen.bench.session import Contestant, Session
+from mnv3gen.bench.session import OURS, Contestant, Session
 from mnv3gen.bench.summary import Summary, summarize
-
-OURS = "mnv3gen"
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def _row(each: Contestant, times: Summary, fastest: float | None, peak: float) -
     environment = each.entrant.environment
     return Row(
         network=each.entrant.subject.name,
-        runner=environment.peer.name if environment else OURS,
+        runner=each.entrant.runner,
         version=environment.version if environment else __version__,
         times=times,
         peak_fraction=each.entrant.subject.madds / (times.min_ms / 1e3 * peak),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -22,6 +22,10 @@ from mnv3gen.graph.graph import Graph
 from mnv3gen.graph.reference import run
 from mnv3gen.graph.seeded import seeded_input, seeded_weights
 from mnv3gen.graph.weights import check_metadata, load_weights
+from mnv3gen.quantize import reference
+from mnv3gen.quantize.calibrate import measure_ranges
+from mnv3gen.quantize.quantize_graph import quantize_graph
+from mnv3gen.quantize.quantized import Quantized
 from mnv3gen.tables.network import Network
 from mnv3gen.tables.parse import parse
 from mnv3gen.targets import load
@@ -38,6 +42,7 @@ class Subject:
     bundle: Bundle
     graph: Graph
     weights: Mapping[str, Array]
+    quantized: Quantized | None = None
 
     @property
     def madds(self) -> int:
@@ -52,17 +57,27 @@ class Subject:
     @cached_property
     def expected(self) -> list[Array]:
         """(h, w, c) each: the outputs that the reference executor computes, in order."""
+        if self.quantized is not None:
+            integers = reference.run(self.quantized, self.input)
+            return [integers[name] for name in self.graph.outputs]
         outputs = run(self.graph, self.weights, self.input)
         return [outputs[name].astype(np.float32) for name in self.graph.outputs]
 
 
 def compiled(
-    name: str, network: Network, weights: Path | None, seed: int, folder: Path, observe: Observer
+    name: str,
+    network: Network,
+    weights: Path | None,
+    seed: int,
+    folder: Path,
+    observe: Observer,
+    int8: bool = False,
 ) -> Subject:
     """Compile a network for this machine into a new folder, or take it from the cache.
 
-    Without ``weights``, a safetensors file, they are random. Raises as `check_metadata`,
-    `load_weights` and `compile_network`.
+    Without ``weights``, a safetensors file, they are random. With ``int8`` the ranges are those of
+    a seeded input, since time does not depend on them. Raises as `check_metadata`, `load_weights`
+    and `compile_network`.
     """
     graph = expand(network)
     if weights is not None:
@@ -70,7 +85,14 @@ def compiled(
     values = seeded_weights(graph, seed) if weights is None else load_weights(weights, graph)
     source = f"{SEEDED}{seed}" if weights is None else weights.name
     request = Request(network, load("host"), values, source)
-    return Subject(name, compile_network(request, folder, observe).bundle, graph, values)
+    quantized = None
+    if int8:
+        observe("calibrate")
+        ranges, _ = measure_ranges(graph, values, [seeded_input(graph.input_shape)], "minmax")
+        quantized = quantize_graph(graph, values, ranges)
+        request = replace(request, quantized=quantized, calibration="a seeded input")
+    bundle = compile_network(request, folder, observe).bundle
+    return Subject(name, bundle, graph, values, quantized)
 
 
 def native_bundle(folder: Path) -> Bundle:
@@ -92,6 +114,12 @@ def opened(bundle: Bundle, weights: Path | None) -> Subject:
     InputError if the file is needed, BundleError if the weights are others.
     """
     manifest, place = bundle.manifest, str(bundle.folder)
+    if manifest.quantization is not None:
+        raise InputError(
+            "an int8 bundle does not say what scales the peers would need",
+            place=place,
+            expected="`mnv3gen bench NETWORK --int8`, or `mnv3gen compare` with a float32 bundle",
+        )
     network = parse(manifest.network)
     graph, source = expand(network), manifest.weights.source
     if weights is not None:

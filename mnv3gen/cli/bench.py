@@ -40,6 +40,7 @@ Examples:
   mnv3gen bench --list-peers
   mnv3gen bench --all-networks --seconds 10 --plot bars.svg
   mnv3gen bench --ablation nonlinearity          table 5 of the paper
+  mnv3gen bench --int8 --against onnxruntime,openvino
 """
 
 
@@ -53,6 +54,7 @@ class Form:
     variants: tuple[str, ...]
     weights: Path | None
     seed: int
+    int8: bool = False
 
     def network(self, name: str) -> Network:
         """The form of the network of that name."""
@@ -80,6 +82,7 @@ class Form:
 )
 @click.option("--peer-env", multiple=True, metavar="PEER=PYTHON", help="Where one is installed.")
 @click.option("--list-peers", is_flag=True, help="Say which there are, and how to install others.")
+@click.option("--int8", is_flag=True, help="Quantized, beside our float32 and int8 peers.")
 @click.option("--weights", type=click.Path(path_type=Path), help="A safetensors file.")
 @click.option("--seed", default=0, show_default=True, help="Of the random weights.")
 @click.option(
@@ -120,6 +123,8 @@ def command(
 
     One thread, batch 1, float32, the same weights; outputs are compared before anything is timed.
     A NETWORK (default mobilenet_v3_large) is compiled for this machine, a BUNDLE is taken as it is.
+    With --int8 a NETWORK is quantized by the ranges of a seeded input; the peers get the same
+    scales, and round in their own ways.
     """
     from mnv3gen.bench.environments import read_pythons
 
@@ -140,9 +145,11 @@ def command(
     settings = Settings(block=block, seconds=seconds, rounds=rounds, cpu=choose_cpu(cpu))
     if ablation is None:
         sources = [_source(name, chosen) for name in names]
-        outcome = _compare(sources, _environments(against, pythons), settings, as_json)
-    elif len(names) > 1 or against is not None:
-        raise click.UsageError("--ablation takes one NETWORK, and no --against")
+        environments = _environments(against, pythons, chosen.int8)
+        dtype = "int8" if chosen.int8 else "float32"
+        outcome = _compare(sources, environments, settings, as_json, dtype)
+    elif len(names) > 1 or against is not None or chosen.int8:
+        raise click.UsageError("--ablation takes one NETWORK, and neither --against nor --int8")
     else:
         outcome = _ablate(names[0], chosen, settings, as_json)
     if plot is not None and outcome.bars:
@@ -172,27 +179,35 @@ def _source(name: str, form: Form) -> Source:
 
     folder = Path(name)
     if (folder / MANIFEST).is_file():
-        if form.words:
+        if form.words or form.int8:
             raise InputError(
                 "a bundle has the form that it was compiled in",
                 place=name,
-                found=form.words.strip(),
+                found=form.words.strip() or "--int8",
                 expected="a network",
             )
         bundle = native_bundle(folder)
         return Source(name, lambda *_: opened(bundle, form.weights))
     network = form.network(name)
     title = f"{network.name}{form.words}"
-    return Source(title, functools.partial(compiled, title, network, form.weights, form.seed))
+    floats = functools.partial(compiled, title, network, form.weights, form.seed)
+    if not form.int8:
+        return Source(title, floats)
+    return Source(f"{title} --int8", functools.partial(floats, int8=True), floats)
 
 
-def _environments(against: str | None, pythons: Mapping[str, str]) -> list[Environment]:
+def _environments(against: str | None, pythons: Mapping[str, str], int8: bool) -> list[Environment]:
     """The peers asked for, or else all that there are."""
     from mnv3gen.bench.environments import Environment, find_peers, need_peers
+    from mnv3gen.bench.peers import check_int8
 
     if against is not None:
-        return need_peers(filter(None, against.split(",")), pythons)
+        found = need_peers(filter(None, against.split(",")), pythons)
+        if int8:
+            check_int8(each.peer for each in found)
+        return found
     found = [each for each in find_peers(pythons) if isinstance(each, Environment)]
+    found = [each for each in found if each.peer.int8 or not int8]
     if not found:
         click.echo(
             "mnv3gen: warning: no peer is installed; `mnv3gen bench --list-peers` says how",
@@ -223,6 +238,7 @@ def _compare(
     environments: Sequence[Environment],
     settings: Settings,
     as_json: bool,
+    dtype: str,
 ) -> Outcome:
     """Measure one network after the other, printing each; all together as JSON, even if cut off."""
     from mnv3gen.bench.compare import peers_session
@@ -231,7 +247,7 @@ def _compare(
     from mnv3gen.cli.bench_tables import echo_arguments, print_rows
 
     if not as_json:
-        echo_arguments([source.name for source in sources], environments, settings)
+        echo_arguments([source.name for source in sources], environments, settings, dtype)
     outcome = Outcome()
     try:
         for source in sources:

@@ -8,8 +8,8 @@ import click
 
 from mnv3gen.bench.ablation import FORMS, Case, row_of
 from mnv3gen.bench.environments import Environment
-from mnv3gen.bench.rows import OURS, Row, peak_rate, ratio
-from mnv3gen.bench.session import Session, Settings
+from mnv3gen.bench.rows import Row, peak_rate, ratio
+from mnv3gen.bench.session import OURS, Session, Settings
 from mnv3gen.cli.terminal import print_table
 from mnv3gen.tables.network import Network
 
@@ -25,7 +25,10 @@ ABLATION_COLUMNS = (
 
 
 def echo_arguments(
-    networks: Sequence[str], environments: Sequence[Environment], settings: Settings
+    networks: Sequence[str],
+    environments: Sequence[Environment],
+    settings: Settings,
+    dtype: str = "float32",
 ) -> None:
     """Every resolved argument, before the work starts."""
     peers = (f"{each.peer.name} {each.version}" for each in environments)
@@ -36,7 +39,7 @@ def echo_arguments(
     click.echo(f"networks  {', '.join(networks)}")
     click.echo(f"peers     {', '.join(peers) or 'none'}")
     click.echo(
-        f"protocol  {where}, one thread, batch 1, float32; blocks of {settings.block} runs in "
+        f"protocol  {where}, one thread, batch 1, {dtype}; blocks of {settings.block} runs in "
         f"turn, the first {settings.dropped} not counted; {turns}"
     )
 

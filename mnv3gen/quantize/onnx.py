@@ -57,7 +57,7 @@ class _Printer:
         scales = dict(self.quantized.scales)
         scales |= {made[it.name]: self._before(it) for it in integers if it.name in made}
         wanted = self._wanted()
-        self._pair(graph.input, scales)
+        self._pair(graph.input, scales, None)
         for node in self.float_model.graph.node:
             changed = onnx.NodeProto()
             changed.CopyFrom(node)
@@ -65,7 +65,7 @@ class _Printer:
             self.nodes.append(changed)
             (output,) = node.output
             if output in wanted or output in made.values():
-                self._pair(output, scales)
+                self._pair(output, scales, changed)
         return self._assembled()
 
     def _wanted(self) -> set[str]:
@@ -74,16 +74,19 @@ class _Printer:
         integers = [node for node in graph.nodes if node.name not in floats]
         return {node.name for node in integers} | {it for node in integers for it in node.inputs}
 
-    def _pair(self, tensor: str, scales: dict[str, Scale]) -> None:
-        scale = scales.get(tensor)
-        if scale is None:
-            return
+    def _pair(self, tensor: str, scales: dict[str, Scale], maker: Any) -> None:
+        """Quantize a tensor and take it back; an output keeps its name after both."""
+        scale = scales[tensor]
+        source, values = tensor, f"{tensor}.values"
+        if tensor in self.quantized.graph.outputs:
+            source, values = f"{tensor}.exact", tensor
+            maker.output[:] = [source]
         names = [f"{tensor}.scale", f"{tensor}.zero_point"]
         self._constant(names[0], np.float32(scale.scale))
         self._constant(names[1], np.uint8(scale.zero_point + UNSIGNED))
-        self._add("QuantizeLinear", [tensor, *names], f"{tensor}.elements")
-        self._add("DequantizeLinear", [f"{tensor}.elements", *names], f"{tensor}.values")
-        self.seen[tensor] = f"{tensor}.values"
+        self._add("QuantizeLinear", [source, *names], f"{tensor}.elements")
+        self._add("DequantizeLinear", [f"{tensor}.elements", *names], values)
+        self.seen[tensor] = values
 
     def _weights(self, conv: Conv2d) -> None:
         weights = self.quantized.weights
@@ -130,9 +133,6 @@ class _Printer:
         from onnx import helper
 
         old = self.float_model.graph
-        outputs = [self.seen.get(it.name, it.name) for it in old.output]
-        for output, name in zip(old.output, outputs, strict=True):
-            output.name = name
         graph = helper.make_graph(
             self.nodes, old.name, old.input, old.output, list(self.tensors.values())
         )

@@ -22,6 +22,7 @@ COMMANDS = {
     "compile": "Compile a network to a bundle of device-specific binaries.",
     "import-weights": "Convert weights of torchvision, timm or an ONNX file.",
     "run": "Run a bundle on a picture, on this machine or emulated.",
+    "compare": "Compare two bundles of a network: outputs, sizes, time by layer.",
     "bench": "Time networks beside other inference engines.",
     "tune": "Search the kernels' parameters by measuring them.",
     "logs": "Check, show and prune the committed tuning logs.",

@@ -11,6 +11,7 @@ from support.command import ROOT, Finished, mnv3gen
 
 COMMANDS = (
     "bench",
+    "compare",
     "describe",
     "targets",
     "compile",

@@ -85,8 +85,9 @@ def record(
 
 
 def _outputs(request: Request, built: Built) -> Iterator[manifests.Output]:
-    """Named by the table's labels, or else by the operators that make them."""
-    names = request.network.outputs or built.graph.outputs
+    """Named by the table's labels, or else, as where every tensor is one, by their operators."""
+    labels, names = request.network.outputs, built.graph.outputs
+    names = labels if len(labels) == len(names) else names
     for name, output in zip(names, built.program.outputs, strict=True):
         yield manifests.Output(
             name=name, shape=_published(output.shape), dtype="float32", offset=output.offset

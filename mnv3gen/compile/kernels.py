@@ -156,6 +156,7 @@ def fallback_functions(
     from tvm.relax.transform import FuseTIR, LegalizeOps
 
     with tvm_target:
+        module = _calling(module, names)
         module = phases.run("legalize", LegalizeOps(LEGALIZATIONS), module)
         module = phases.run("fuse-tir", FuseTIR(), module)
     return _only(module, names)
@@ -246,6 +247,32 @@ def _line(step: Step) -> str:
 def _kernel_names(module: tvm.IRModule) -> list[str]:
     names = (str(variable.name_hint) for variable in module.functions)
     return [name for name in names if name != "main"]
+
+
+def _calling(module: tvm.IRModule, names: Iterable[str]) -> tvm.IRModule:
+    """Some of a fused module's functions and a `main` that calls each of them once.
+
+    The others need no form of TVM's, and not all have one that FuseTIR takes.
+    """
+    import tvm
+    from tvm import relax
+
+    variables = {name: module.get_global_var(name) for name in names}
+    functions = {variable: module[name] for name, variable in variables.items()}
+    parameters = {
+        name: [relax.Var(f"{name}_{it.name}", it.ty) for it in module[name].params]
+        for name in variables
+    }
+    builder = relax.BlockBuilder(tvm.IRModule(functions))
+    with builder.function("main", [each for own in parameters.values() for each in own]):
+        with builder.dataflow():
+            results = [
+                builder.emit(relax.Call(variable, parameters[name]))
+                for name, variable in variables.items()
+            ]
+            result = builder.emit_output(relax.Tuple(results))
+        builder.emit_func_output(result)
+    return builder.get()
 
 
 def _only(module: tvm.IRModule, names: Iterable[str]) -> tvm.IRModule:

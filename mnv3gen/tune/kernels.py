@@ -22,7 +22,7 @@ def build(
 ) -> tuple[Path, tuple[int, ...]]:
     """The library `name`.so with functions `candidate0` and on, one a member, in order.
 
-    Beside it, how many elements of scratch memory each function takes.
+    Beside it, how many bytes of scratch memory each function takes.
     """
     from tvm.target import Target as TvmTarget
 
@@ -38,7 +38,7 @@ def build(
         for number, generated in enumerate(written)
     }
     library = build_functions(functions, tvm_target, folder, name)
-    return library, tuple(it.frame.scratch_elements for it in written)
+    return library, tuple(it.frame.scratch_bytes for it in written)
 
 
 def build_functions(functions: Mapping[str, Any], tvm_target: Any, folder: Path, name: str) -> Path:

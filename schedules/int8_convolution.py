@@ -59,7 +59,9 @@ def space(group: Group, core: Core) -> Space:
 
 def rule(group: Group, core: Core) -> Parameters:
     """As many sums as leave room for weights and activations."""
-    return {"vectors": 2, "rows": 4 if core.vector_registers > 16 else 3}
+    if core.products == "smlal":
+        return {"vectors": 1, "rows": 2 if core.vector_registers > 16 else 1}
+    return {"vectors": 2, "rows": 5 if core.vector_registers > 16 else 3}
 
 
 def cost(group: Group, core: Core) -> float:
@@ -78,7 +80,7 @@ def pack(
     fill = -values % GROUPS[core.products]
     matrix = np.pad(rows, ((0, 0), (0, fill), (0, 0))).reshape(-1, kernel.output[-1])
     return [
-        pack_panels(core, matrix, _panels(group, parameters)),
+        pack_panels(core, matrix, _panels(group, parameters), kernel.window),
         np.full(1, constants.pad, np.int8),
         pack_words(core, constants),
         pack_halves(kernel, constants),

@@ -24,8 +24,7 @@ from mnv3gen.generate.builder import Builder, Index, Register
 from mnv3gen.generate.cover import Run, balanced, panels
 from mnv3gen.generate.group import Generated, Group, Parameters, Space, frame
 from mnv3gen.generate.integer_output import IntegerOutput
-from mnv3gen.generate.integer_tile import ordered
-from mnv3gen.generate.integers import GROUPS, UNIT, Integers
+from mnv3gen.generate.integers import UNIT, Integers
 from mnv3gen.generate.interleave import CHUNK, Rows, fill_columns, interleave
 from mnv3gen.generate.requantize import (
     constants_of,
@@ -53,11 +52,8 @@ def space(group: Group, core: Core) -> Space:
 
 
 def rule(group: Group, core: Core) -> Parameters:
-    """Two rows share what is laid together, unless they are two apart; sums fill the registers."""
-    rows = 1 if group.kernels[0].stride > 1 else 2
-    sums = 16 if core.vector_registers > 16 else 8
-    vectors = 1 if core.products == "plain" else 2
-    return {"rows": rows, "pixels": sums // rows // vectors, "block": 4}
+    """Two rows share what is laid together; their sums fill half of the registers."""
+    return {"rows": 2, "pixels": 4 if core.vector_registers > 16 else 2, "block": 4}
 
 
 def cost(group: Group, core: Core) -> float:
@@ -71,18 +67,18 @@ def pack(
     """For each vector of channels the taps in the order in which they are read; 16 of padding."""
     kernel = group.kernels[0]
     constants = constants_of(kernel, weights[0])
-    taps = _Taps(kernel, GROUPS[core.products], parameters["rows"])
-    lanes = Integers(Builder(), core).lanes
+    integers = Integers(Builder(), core, by_rows=True)
+    taps, lanes = _Taps(kernel, integers.group, parameters["rows"]), integers.lanes
     channels = padded(kernel.output[-1])
     filled = np.zeros((*constants.weight.shape[:2], channels), np.int8)
     filled[..., : kernel.output[-1]] = constants.weight[..., 0]
     groups = [_group(filled, taps, tap) for tap in taps.listed()]
     vectors = [
-        np.concatenate([ordered(core, values[:, at : at + lanes]).ravel() for values in groups])
+        np.concatenate([values[:, at : at + lanes].T.ravel() for values in groups])
         for at in range(0, channels, lanes)
     ]
     return [
-        np.concatenate(vectors),
+        np.concatenate(vectors).astype(_weight_dtype(integers)),
         np.full(CHUNK, constants.pad, np.int8),
         pack_words(core, constants),
         pack_halves(kernel, constants),
@@ -165,7 +161,7 @@ class _Depthwise:
 
     def __init__(self, group: Group, core: Core, parameters: Parameters) -> None:
         self.builder, self.kernel = Builder(), group.kernels[0]
-        self.integers = Integers(self.builder, core)
+        self.integers = Integers(self.builder, core, by_rows=True)
         self.pixels = parameters["pixels"]
         self.taps = _Taps(self.kernel, self.integers.group, parameters["rows"])
         self.listed = {tap: index for index, tap in enumerate(self.taps.listed())}
@@ -180,7 +176,7 @@ class _Depthwise:
             self.builder,
             group,
             weights=(
-                (size, "int8"),
+                (size, _weight_dtype(self.integers)),
                 (CHUNK, "int8"),
                 (words_size(self.channels), "int32"),
                 (halves_size(self.kernel), "int16"),
@@ -188,6 +184,7 @@ class _Depthwise:
             scratch=self.taps.groups(self.taps.rows) * self.columns * self.step,
             scratch_dtype=self.integers.data_dtype,
         )
+        self.weights = self.frame.weights[0]
         self.output = IntegerOutput(self.integers, group, self.frame)
         self.pad = self.builder.load(self.frame.weights[1], 0, CHUNK)
         assert self.frame.scratch is not None
@@ -270,6 +267,7 @@ class _Depthwise:
             [[builder.register(lanes, bias, "int32") for bias in biases] for _ in range(pixels)]
             for _ in range(rows)
         ]
+        self.weights = builder.fresh(self.frame.weights[0])
         for group in range(self.taps.groups(rows)):
             self._add_group(group, self.taps.users(group, rows), first, channel, at, sums)
         return sums
@@ -311,8 +309,13 @@ class _Depthwise:
         dtype, count = integers.vector
         size = integers.lanes * integers.group
         start = (channel + vector * integers.lanes) * (len(self.listed) * integers.group)
-        value = integers.values(self.frame.weights[0], start + self.listed[tap] * size)
+        value = integers.values(self.weights, start + self.listed[tap] * size)
         return self.builder.register(count, value, dtype)
+
+
+def _weight_dtype(integers: Integers) -> str:
+    """As they are multiplied, except with AVX2, which widens as fast as it loads."""
+    return "int16" if integers.multiplies_halves else "int8"
 
 
 def _blocks(channels: int, units: int) -> list[Run]:

@@ -62,8 +62,10 @@ def rule(group: Group, core: Core) -> Parameters:
         case "pmaddwd":
             return {"vectors": 2, "rows": 5, "block": 128}
         case "sdot":
-            return {"vectors": 2, "rows": 4, "block": 0}
-    return {"vectors": 2 if core.vector_registers > 16 else 1, "rows": 4, "block": 0}
+            return {"vectors": 3, "rows": 3, "block": 0}
+        case "smlal":
+            return {"vectors": 1, "rows": 2 if core.vector_registers > 16 else 1, "block": 0}
+    return {"vectors": 1, "rows": 4, "block": 0}
 
 
 def cost(group: Group, core: Core) -> float:

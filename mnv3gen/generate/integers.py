@@ -6,7 +6,7 @@ instructions of a core. Channels go by units of 8: one vector of sums with AVX2,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mnv3gen.generate.builder import Builder, Index, Memory, Value, broadcast
@@ -15,8 +15,9 @@ from mnv3gen.targets import Core
 
 UNIT = 8  # channels
 AVX2_LANES, NEON_LANES = 8, 4
-# Values that one lane sums at a time.
-GROUPS = {"vpdpbusd": 4, "pmaddwd": 2, "sdot": 4, "smlal": 4, "plain": 1}
+# Values that one lane sums at a time: of a reduction, and of rows of a depthwise window.
+GROUPS = {"vpdpbusd": 4, "pmaddwd": 2, "sdot": 4, "smlal": 8, "plain": 1}
+ROW_GROUPS = GROUPS | {"smlal": 1}
 X86 = ("vpdpbusd", "pmaddwd", "plain")
 UNSIGNED = 128  # what `vpdpbusd` needs added to activations: it takes them for unsigned
 SIGNS = -0x7F7F7F80  # a word of four bytes 0x80: an exclusive or with it adds 128 to each
@@ -26,13 +27,18 @@ class Integers:
     """A core's instructions for int8: vectors of `lanes` sums, each of `group` products at a time.
 
     Products read activations that are as `data_dtype` in memory: int16 with AVX2, else as they are.
+    NEON without dot products has a vector of sums for each channel, over the reduction
+    (`adds_along`); but `by_rows`, in depthwise convolutions, it multiplies int16.
     """
 
-    def __init__(self, builder: Builder, core: Core) -> None:
+    def __init__(self, builder: Builder, core: Core, by_rows: bool = False) -> None:
         self.builder, self.products = builder, core.products
         self.lanes = AVX2_LANES if self.products in ("vpdpbusd", "pmaddwd") else NEON_LANES
-        self.group = GROUPS[self.products]
-        self.data_dtype = "int16" if self.products == "pmaddwd" else "int8"
+        self.group = (ROW_GROUPS if by_rows else GROUPS)[self.products]
+        self.adds_along = self.products == "smlal" and not by_rows
+        self.multiplies_halves = self.products == "smlal" and by_rows
+        widens = self.products == "pmaddwd" or self.multiplies_halves
+        self.data_dtype = "int16" if widens else "int8"
         self.is_arm32 = self.products == "smlal" and core.vector_registers < 32
 
     @property
@@ -43,6 +49,8 @@ class Integers:
                 return "int16", 2 * self.lanes
             case "plain":
                 return "int32", self.lanes
+        if self.multiplies_halves:
+            return "int16", self.lanes
         return "int8", 4 * self.lanes
 
     def values(self, memory: Memory, at: Index) -> Value:
@@ -61,7 +69,7 @@ class Integers:
         match self.products:
             case "vpdpbusd":
                 word = tirx.reinterpret("int32", load(memory, at, 4))
-                signs = _constant(SIGNS, "int32", self.lanes)
+                signs = constant_of(SIGNS, "int32", self.lanes)
                 return tirx.reinterpret("int8x32", broadcast(word, self.lanes) ^ signs)
             case "pmaddwd":
                 pair = tirx.reinterpret("int32", load(memory, at, 2))
@@ -69,21 +77,19 @@ class Integers:
             case "sdot":
                 word = tirx.reinterpret("int32", load(memory, at, 4))
                 return tirx.reinterpret("int8x16", broadcast(word, self.lanes))
-            case "smlal":
-                pairs = [tirx.reinterpret("int16", load(memory, at + 2 * it, 2)) for it in (0, 1)]
-                return _joined([tirx.reinterpret("int8x8", broadcast(it, 4)) for it in pairs], 8)
         return broadcast(tirx.Cast("int32", load(memory, at, 1)), self.lanes)
 
     def lane(self, vector: Value, number: int) -> Value:
         """As `data`, one of the four groups in an int8x16, where products go by lanes."""
         from tvm import tirx
 
-        words = tirx.reinterpret("int32x4", vector)
-        word = tirx.Shuffle([words], [tirx.const(number, "int32")])
+        word = shuffled([tirx.reinterpret("int32x4", vector)], [number])
         return tirx.reinterpret("int8x16", broadcast(word, self.lanes))
 
     def dot(self, total: Value, data: Value, weights: Value) -> Value:
         """The sums after a group's products were added to each lane."""
+        from tvm import tirx
+
         match self.products:
             case "vpdpbusd":
                 return _call("int32x8", "llvm.x86.avx512.vpdpbusd.256", total, data, weights)
@@ -93,23 +99,39 @@ class Integers:
                 name = "llvm.aarch64.neon.sdot.v4i32.v16i8"
                 return _call("int32x4", name, total, data, weights)
             case "smlal":
-                return total + self._pairwise(self._two_products(data, weights))
+                wide = f"int32x{self.lanes}"
+                return total + tirx.Cast(wide, data) * tirx.Cast(wide, weights)
         return total + data * weights
 
-    def _two_products(self, data: Value, weights: Value) -> Value:
-        """Of two groups of two, int16x8: |-128 * 127 * 2| is less than 2^15."""
+    def along(self, data: Value, weights: Value) -> Value:
+        """Sums of a channel's products of 8 or 16 values, int32x4.
+
+        Two products are summed in int16: |-128 * 127 * 2| is less than 2^15.
+        """
         from tvm import tirx
 
         halves = [
-            tirx.Cast("int16x8", _part(data, 8 * half, 8))
-            * tirx.Cast("int16x8", _part(weights, 8 * half, 8))
-            for half in (0, 1)
+            tirx.Cast("int16x8", part(data, at, 8)) * tirx.Cast("int16x8", part(weights, at, 8))
+            for at in range(0, lanes_of_value(data), 8)
         ]
-        return halves[0] + halves[1]
-
-    def _pairwise(self, value: Value) -> Value:
+        value = halves[0] if len(halves) == 1 else halves[0] + halves[1]
         arm32, arm64 = "llvm.arm.neon.vpaddls.v4i32.v8i16", "llvm.aarch64.neon.saddlp.v4i32.v8i16"
         return _call("int32x4", arm32 if self.is_arm32 else arm64, value)
+
+    def joined_sums(self, sums: Sequence[Value]) -> Value:
+        """Four channels' sums along the reduction, each int32x4, as one lane a channel."""
+        first, second = (self._pairs(*sums[at : at + 2]) for at in (0, 2))
+        return self._pairs(first, second)
+
+    def _pairs(self, first: Value, second: Value) -> Value:
+        """Sums of neighbouring lanes of two int32x4."""
+        if not self.is_arm32:
+            return _call("int32x4", "llvm.aarch64.neon.addp.v4i32", first, second)
+        halves = [
+            _call("int32x2", "llvm.arm.neon.vpadd.v2i32", part(it, 0, 2), part(it, 2, 2))
+            for it in (first, second)
+        ]
+        return _joined(halves, 2)
 
     def scaled(self, sums: Sequence[Value], shifts: Sequence[Value], multiplier: Value) -> Value:
         """`arithmetic.scaled`: vectors of sums to one of int16; ARM shifts left by less than 0."""
@@ -140,8 +162,10 @@ class Integers:
         if name is not None:
             return _call(f"int16x{lanes}", name, first, second)
         wide = f"int32x{lanes}"
-        product = tirx.Cast(wide, first) * tirx.Cast(wide, second) + _constant(HALF, "int32", lanes)
-        return tirx.Cast(f"int16x{lanes}", product >> _constant(15, "int32", lanes))
+        product = tirx.Cast(wide, first) * tirx.Cast(wide, second) + constant_of(
+            HALF, "int32", lanes
+        )
+        return tirx.Cast(f"int16x{lanes}", product >> constant_of(15, "int32", lanes))
 
     def _high_products(self) -> dict[int, str]:
         """The instruction by the number of lanes."""
@@ -162,10 +186,10 @@ class Integers:
         lanes = lanes_of_value(value)
         moved = self.saturating_sum(value, offset)
         if self.products in X86:
-            shifted = moved >> _constant(FRACTION, "int16", lanes)
+            shifted = moved >> constant_of(FRACTION, "int16", lanes)
             return _clamped(shifted, "int16", "int8", lanes)
         if self.is_arm32:
-            shifted = moved >> _constant(FRACTION, "int16", lanes)
+            shifted = moved >> constant_of(FRACTION, "int16", lanes)
             return _call("int8x8", "llvm.arm.neon.vqmovns.v8i8", shifted)
         return _call("int8x8", "llvm.aarch64.neon.sqshrn.v8i8", moved, _number(FRACTION))
 
@@ -175,7 +199,7 @@ class Integers:
 
         lanes = lanes_of_value(value)
         inner = tirx.max(tirx.min(value, high), low)
-        return inner * power + _constant(HALF, "int16", lanes)
+        return inner * power + constant_of(HALF, "int16", lanes)
 
     def centered(self, value: Value, zero: Value) -> Value:
         """The distance of int8 elements to their zero point, in units of 2^-7, as int16.
@@ -186,7 +210,7 @@ class Integers:
 
         lanes = lanes_of_value(value)
         wide = tirx.Cast(f"int16x{lanes}", value)
-        return (wide << _constant(7, "int16", lanes)) - zero
+        return (wide << constant_of(7, "int16", lanes)) - zero
 
 
 def lanes_of_value(value: Value) -> int:
@@ -201,23 +225,24 @@ def _clamped(value: Value, source: str, dtype: str, lanes: int) -> Value:
     from tvm import tirx
 
     limits = np.iinfo(dtype)
-    low, high = (_constant(int(it), source, lanes) for it in (limits.min, limits.max))
+    low, high = (constant_of(int(it), source, lanes) for it in (limits.min, limits.max))
     return tirx.Cast(f"{dtype}x{lanes}", tirx.max(tirx.min(value, high), low))
 
 
 def _joined(values: Sequence[Value], lanes: int) -> Value:
     """Vectors one after the other."""
-    from tvm import tirx
-
-    if len(values) == 1:
-        return values[0]
-    return tirx.Shuffle(list(values), [_number(number) for number in range(lanes * len(values))])
+    return values[0] if len(values) == 1 else shuffled(values, range(lanes * len(values)))
 
 
 def _part(value: Value, start: int, lanes: int) -> Value:
+    return shuffled([value], range(start, start + lanes))
+
+
+def shuffled(values: Sequence[Value], lanes: Iterable[int]) -> Value:
+    """A vector of some lanes of others, which are counted through."""
     from tvm import tirx
 
-    return tirx.Shuffle([value], [_number(start + number) for number in range(lanes)])
+    return tirx.Shuffle(list(values), [_number(lane) for lane in lanes])
 
 
 def part(value: Value, start: int, lanes: int) -> Value:
@@ -237,7 +262,8 @@ def _number(value: int) -> Value:
     return tirx.const(value, "int32")
 
 
-def _constant(value: int, dtype: str, lanes: int) -> Value:
+def constant_of(value: int, dtype: str, lanes: int) -> Value:
+    """A number of a type in every lane."""
     from tvm import tirx
 
     return broadcast(tirx.const(value, dtype), lanes)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mnv3gen.generate.builder import Index, Memory, Value, broadcast
-from mnv3gen.generate.integers import UNSIGNED, Integers, lanes_of_value, part
+from mnv3gen.generate.integers import UNSIGNED, Integers, lanes_of_value, part, shuffled
 from mnv3gen.generate.widen import load_some
 
 CHUNK = 16  # channels that are laid together at a time, int8 in a vector of 128 bits
@@ -111,17 +111,12 @@ def _together(integers: Integers, values: Sequence[Value]) -> list[Value]:
     from tvm import tirx
 
     if integers.group == 1:
-        return list(values)
+        dtype, lanes = integers.data_dtype, lanes_of_value(values[0])
+        return [values[0] if dtype == "int8" else tirx.Cast(f"{dtype}x{lanes}", values[0])]
     pairs = _zipped(values[0], values[1], "int8")
     if integers.group == 2:
         return [tirx.Cast("int16x16", pair) for pair in pairs]
     others = _zipped(values[2], values[3], "int8")
-    if integers.products == "smlal":  # four channels' first two values, then their last two
-        return [
-            _shuffled([first, second], [*range(start, start + 8), *range(start + 16, start + 24)])
-            for first, second in zip(pairs, others, strict=True)
-            for start in (0, 8)
-        ]
     halves = [[tirx.reinterpret("int16x8", it) for it in each] for each in (pairs, others)]
     quads = [_zipped(first, second, "int16") for first, second in zip(*halves, strict=True)]
     return [tirx.reinterpret("int8x16", it) for each in quads for it in each]
@@ -132,12 +127,6 @@ def _zipped(first: Value, second: Value, dtype: str) -> list[Value]:
     lanes = lanes_of_value(first)
     width = VECTOR_BYTES // (1 if dtype == "int8" else 2)
     return [
-        _shuffled([first, second], [(start + it) // 2 + it % 2 * lanes for it in range(width)])
+        shuffled([first, second], [(start + it) // 2 + it % 2 * lanes for it in range(width)])
         for start in range(0, 2 * lanes, width)
     ]
-
-
-def _shuffled(values: Sequence[Value], lanes: Sequence[int]) -> Value:
-    from tvm import tirx
-
-    return tirx.Shuffle(list(values), [tirx.const(it, "int32") for it in lanes])

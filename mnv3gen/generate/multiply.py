@@ -27,6 +27,7 @@ ENOUGH_ROWS = 8
 STEPS_OF_A_CHUNK = 8  # of the reduction, at least, between prefetches
 UNROLLED_AT_MOST = 4
 SMALL_TILE = 12  # registers of sums
+LONG_CHUNK = 8  # steps, of which LLVM keeps a loop
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def _reduce(
     lines = ahead.most_of_a_tile if ahead is not None else 0
     parts = max(1, min(lines, steps * step // STEPS_OF_A_CHUNK))
     # A small tile does twice as much in a round, or counting rounds would be a tenth of its work.
-    together = 2 if tile.by_lane and len(rows) * len(tile.columns) <= SMALL_TILE else 1
+    small = tile.by_lane and len(rows) * len(tile.columns) <= SMALL_TILE
     done = 0
     for chunks in balanced(steps, -(-steps // parts)) if steps else []:
 
@@ -182,6 +183,7 @@ def _reduce(
                 for at in range(size):
                     body(at)
             else:
+                together = 2 if small and size >= LONG_CHUNK else 1
 
                 def unrolled(at: Index) -> None:
                     for number in range(together):

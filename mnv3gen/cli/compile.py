@@ -196,6 +196,7 @@ def _summary(result: Result, seconds: float) -> dict[str, Any]:
         "executor": checked.executor if checked else None,
         "max_error": checked.max_error if checked else None,
         "tuned": _count(manifest, "tuned"),
+        "fixed": _count(manifest, "fixed"),
         "by_rule": _count(manifest, "rule"),
         "by_metaschedule": _count(manifest, "metaschedule"),
         "by_tvm": _count(manifest, "TVM"),
@@ -229,10 +230,11 @@ def _print(summary: dict[str, Any]) -> None:
         f"{_mib(summary['peak_alive_bytes'])} of tensors alive at one time"
     )
     searched = f", {summary['by_metaschedule']} by MetaSchedule"
+    fixed = f", {summary['fixed']} with nothing to tune" if summary["fixed"] else ""
     by_tvm = f", {summary['by_tvm']} by TVM's rule"
     click.echo(
         f"tuning    {summary['tuned']} of {summary['kernels']} kernels tuned"
-        f"{searched if summary['by_metaschedule'] else ''}, "
+        f"{searched if summary['by_metaschedule'] else ''}{fixed}, "
         f"{summary['by_rule']} by rule{by_tvm if summary['by_tvm'] else ''}"
     )
     if summary["weight_storage"] != "float32":

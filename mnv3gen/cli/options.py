@@ -53,6 +53,13 @@ def form_options(command: Command) -> Command:
     return command
 
 
+def several_forms_options(command: Command) -> Command:
+    """As `form_options`, but --width and --resolution may be given several times: tuples."""
+    for option in reversed(_form_options(several=True)):
+        command = option(command)
+    return command
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 
 
@@ -70,10 +77,12 @@ def _options(
     return [network, *_form_options()]
 
 
-def _form_options() -> list[Callable[[Command], Command]]:
+def _form_options(several: bool = False) -> list[Callable[[Command], Command]]:
+    more = "; may be given several times." if several else "."
+    width, size = f"Width multiplier, such as 0.75{more}", f"Input size, such as 192x256{more}"
     return [
-        click.option("--width", metavar="M", help="Width multiplier, such as 0.75."),
-        click.option("--resolution", metavar="N|HxW", help="Input size, such as 192 or 192x256."),
+        click.option("--width", metavar="M", multiple=several, help=width),
+        click.option("--resolution", metavar="N|HxW", multiple=several, help=size),
         click.option("--classes", type=click.IntRange(min=1), help="Number of classes."),
         click.option("--variant", multiple=True, help="A named form; may be given several times."),
     ]

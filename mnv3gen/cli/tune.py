@@ -25,6 +25,7 @@ Examples:
   mnv3gen tune mobilenet_v3_large --minutes 10
   mnv3gen tune mobilenet_v3_small mobilenet_v2 --minutes 20 --commit
   mnv3gen tune --all-networks --minutes 120 --commit
+  mnv3gen tune mobilenet_v3_small --int8 --minutes 5
 
 Kernels that no generator covers are tuned by TVM's MetaSchedule, in a quarter of the time.
 Every measurement is kept as it is made: a run that was stopped goes on where it was.
@@ -39,6 +40,7 @@ LISTED = 20  # kernels at the end of a run
 @click.argument("networks", nargs=-1)
 @form_options
 @click.option("--all-networks", is_flag=True, help="Every network of the zoo.")
+@click.option("--int8", is_flag=True, help="The kernels of the quantized networks.")
 @click.option("--target", default="host", show_default=True, help="See `mnv3gen targets`.")
 @click.option(
     "--minutes", type=click.FloatRange(min=0), default=10.0, show_default=True, help="The budget."
@@ -54,6 +56,7 @@ def command(
     classes: int | None,
     variant: tuple[str, ...],
     all_networks: bool,
+    int8: bool,
     target: str,
     minutes: float,
     seed: int,
@@ -78,7 +81,7 @@ def command(
     from mnv3gen.tune.start import session_of
 
     interrupted = False
-    with session_of(forms, chosen, seed, fresh) as session:
+    with session_of(forms, chosen, seed, fresh, int8) as session:
         _warn_of_damage(session)
         fallbacks = Fallbacks(session)
         with _shown(minutes) as observe:

@@ -123,7 +123,7 @@ def _compile(request: Request, build: Path, observe: Observer, dump: Path | None
         quantized=quantized,
     )
     if request.require_tuned:
-        _check_tuned(kernels.plan)
+        _check_tuned(kernels.plan, "" if quantized is None else " --int8")
     observe("plan-memory")
     plan = plan_memory(kernels.program.intervals)
     expected = (
@@ -147,13 +147,13 @@ def _lowered(request: Request) -> tuple[Graph, Mapping[str, npt.NDArray[Any]]]:
     return round_weights(expand(request.network), request.weights, request.storage)
 
 
-def _check_tuned(plan: Plan) -> None:
-    """InputError if a kernel that could be tuned is not."""
+def _check_tuned(plan: Plan, option: str) -> None:
+    """InputError if a kernel that could be tuned is not; `option` is what tune needs for it."""
     lacking = {
         step.group.name
         for step in plan.steps
         if (step.schedule.generates or step.schedule.name == FALLBACK)
-        and step.choice.provenance not in ("tuned", "metaschedule")
+        and step.choice.provenance not in ("tuned", "fixed", "metaschedule")
     }
     if lacking:
         names = sorted(lacking)
@@ -161,7 +161,7 @@ def _check_tuned(plan: Plan) -> None:
             f"{len(names)} kernels have no tuning record for this core",
             place="--require-tuned",
             found=", ".join(names[:3]) + (", ..." if len(names) > 3 else ""),
-            expected="a record of each: `mnv3gen tune` makes them",
+            expected=f"a record of each: `mnv3gen tune{option}` makes them",
         )
 
 

@@ -15,7 +15,7 @@ from mnv3gen.compile.calls import Call, Calls
 from mnv3gen.compile.schedules import Schedule, generators, own_schedule, schedule_for
 from mnv3gen.compile.tuned import NOTHING, Tuned
 from mnv3gen.generate.cost import cost, tensors
-from mnv3gen.generate.group import Group, Parameters, within
+from mnv3gen.generate.group import Group, Parameters, is_one_point, within
 from mnv3gen.targets import Core
 
 LONGEST_GROUP = 4  # kernels
@@ -26,6 +26,7 @@ FALLBACK_SHARE = 0.25  # of the core's peak
 class Choice:
     """The parameters of a group and where they come from: "tuned" or "rule".
 
+    They are "fixed" if no record is there and the schedule has nothing to choose.
     Kernels of TVM's are "metaschedule" if its search found a schedule for them, "tuned" if it found
     none that beats the rule of `schedules/`, and "TVM" without a record.
     """
@@ -238,9 +239,10 @@ class _Planner:
         written: tuple[str, ...],
         members: tuple[Call, ...],
     ) -> Step:
-        tuned = self.tuned.parameters(group, schedule)
-        choice = Choice(schedule.rule(group, self.core))
-        if tuned is not None and within(schedule.space(group, self.core), tuned):
+        tuned, space = self.tuned.parameters(group, schedule), schedule.space(group, self.core)
+        provenance = "fixed" if is_one_point(space) else "rule"
+        choice = Choice(schedule.rule(group, self.core), provenance)
+        if tuned is not None and within(space, tuned):
             choice = Choice(tuned, "tuned")
         price = schedule.cost(group, self.core)
         return Step(group, schedule, choice, members, inputs, written, price)

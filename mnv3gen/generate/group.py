@@ -145,6 +145,11 @@ def within(space: Space, parameters: Parameters) -> bool:
     )
 
 
+def is_one_point(space: Space) -> bool:
+    """Whether there is nothing to choose, and so nothing to tune."""
+    return all(len(values) == 1 for values in space.values())
+
+
 def lanes_of(core: Core) -> int:
     """How many float32 one vector register holds."""
     return core.vector_bits // FLOAT_BITS

@@ -23,8 +23,11 @@ from mnv3gen.targets import Core
 
 LANES_OF_NEON = 4
 SPARE, FEW_REGISTERS = 7, 16
+ENOUGH_ROWS = 8
 STEPS_OF_A_CHUNK = 8  # of the reduction, at least, between prefetches
 UNROLLED_AT_MOST = 4
+SMALL_TILE = 12  # registers of sums
+LONG_CHUNK = 8  # steps, of which LLVM keeps a loop
 
 
 @dataclass(frozen=True)
@@ -105,11 +108,15 @@ def rows_of(core: Core, vectors: int, most: int) -> int:
     """The rows of a tile whose panel has `vectors` registers: at most `most`.
 
     0 stands for the rule: as many as fit. Where there are registers to spare, LLVM is left some to
-    move loads ahead with, or it would spill sums on cores that execute in order.
+    move loads ahead with, or it would spill sums on cores that execute in order. Of long vectors
+    eight sums keep the core busy, and more rows only read from more places.
     """
     if most:
         return min(most, rows_that_fit(core, vectors))
-    return rows_that_fit(core, vectors, SPARE if core.vector_registers > FEW_REGISTERS else 1)
+    if core.vector_registers <= FEW_REGISTERS:
+        return rows_that_fit(core, vectors)
+    fitting = rows_that_fit(core, vectors, SPARE)
+    return fitting if reads_by_lane(core) else min(fitting, ENOUGH_ROWS)
 
 
 def most_vectors(core: Core) -> int:
@@ -159,6 +166,8 @@ def _reduce(
     steps, rest = divmod(segment.length, step)
     lines = ahead.most_of_a_tile if ahead is not None else 0
     parts = max(1, min(lines, steps * step // STEPS_OF_A_CHUNK))
+    # A small tile does twice as much in a round, or counting rounds would be a tenth of its work.
+    small = tile.by_lane and len(rows) * len(tile.columns) <= SMALL_TILE
     done = 0
     for chunks in balanced(steps, -(-steps // parts)) if steps else []:
 
@@ -174,7 +183,15 @@ def _reduce(
                 for at in range(size):
                     body(at)
             else:
-                builder.loop(size, body, "k")
+                together = 2 if small and size >= LONG_CHUNK else 1
+
+                def unrolled(at: Index) -> None:
+                    for number in range(together):
+                        body(at * together + number)
+
+                builder.loop(size // together, unrolled, "k")
+                if size % together:
+                    body(size - 1)
 
         builder.loop(chunks.count, chunk, "chunk")
         done = chunks.stop * step

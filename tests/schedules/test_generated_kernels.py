@@ -29,7 +29,13 @@ CORES = (HOST, *map(with_small_cache, (NEON, ARMV7, AVX512)))
 INTEGER_CORES = (HOST, *(msgspec.structs.replace(HOST, products=it) for it in ("pmaddwd", "plain")))
 CASES = 24
 EMULATED_CASES = {"float32": 3, "int8": 6}
-EXPENSIVE = {"convolution": 16, "depthwise": 16, "expand_depthwise": 12, "inverted_residual": 8}
+EXPENSIVE = {
+    "convolution": 16,
+    "depthwise": 16,
+    "expand_depthwise": 12,
+    "inverted_residual": 8,
+    "panel_residual": 8,
+}
 """Fewer cases where their code is long."""
 
 

@@ -32,6 +32,7 @@ class Integers:
     statistics: Path | None
     observer: ObserverName | None
     float_nodes: tuple[str, ...]
+    correct: bool = True
 
     def quantized(
         self, network: Network, weights: Mapping[str, npt.NDArray[Any]]
@@ -81,14 +82,24 @@ class Integers:
         self, path: Path, network: Network, weights: Mapping[str, npt.NDArray[Any]]
     ) -> Statistics:
         from mnv3gen.cli.progress import counted
+        from mnv3gen.graph.expand import expand
         from mnv3gen.images import named
         from mnv3gen.quantize.pictures import Pictures
         from mnv3gen.quantize.prepare import DEFAULT, calibrate
 
         shape = (network.height, network.width, network.channels)
         pictures = Pictures(path, shape, named(network.conventions.preprocess))
-        with counted("calibrate", len(pictures)) as advance:
-            found = calibrate(network, weights, pictures, self.observer or DEFAULT, advance)
+        steps = len(pictures) + (len(expand(network).nodes) if self.correct else 0)
+        with counted("calibrate", steps) as advance:
+            found = calibrate(
+                network,
+                weights,
+                pictures,
+                self.observer or DEFAULT,
+                advance,
+                self.float_nodes,
+                self.correct,
+            )
         warn_of_skipped(pictures.skipped)
         return found
 

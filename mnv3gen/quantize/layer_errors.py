@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from mnv3gen.graph.graph import Graph
 from mnv3gen.quantize.floating import run_float
 from mnv3gen.quantize.quantized import Quantized
 from mnv3gen.quantize.reference import as_float, run_all
@@ -77,10 +78,10 @@ class Errors:
             self.agreeing += int(same.sum())
         self.pictures += 1
 
-    def outputs(self, quantized: Quantized) -> TensorError:
+    def outputs(self, graph: Graph) -> TensorError:
         """The errors of all outputs together, each in parts of its own power."""
         total = TensorError()
-        for name in quantized.graph.outputs:
+        for name in graph.outputs:
             error = self.tensors[name]
             if error.signal:
                 total.signal += 1.0

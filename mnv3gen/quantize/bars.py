@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 
 WIDTH, HEIGHT = 720, 160
-LEFT, BELOW = 34, 4  # room for the axis
+LEFT, BELOW = 34, 10  # room for the axis
 
 
 def bars(values: Sequence[tuple[str, float | None]]) -> str:

@@ -12,15 +12,19 @@ import click
 
 from mnv3gen.cli.explain import as_dictionary, print_plan
 from mnv3gen.cli.integers import chosen_integers, integer_options
+from mnv3gen.cli.mixing import as_json as as_json_of
+from mnv3gen.cli.mixing import as_record, mixed_of, print_mixed
 from mnv3gen.cli.options import json_option, network_options
 from mnv3gen.lower.storage import STORAGES, WeightStorage
 from mnv3gen.tables.network import Network
 from mnv3gen.targets import DEFAULT
 
 if TYPE_CHECKING:
+    from mnv3gen.cli.integers import Integers
     from mnv3gen.compile.manifest import Manifest
     from mnv3gen.compile.pipeline import Result
     from mnv3gen.compile.request import Request
+    from mnv3gen.mixed.choose import Mixed
 
 EPILOG = """\b
 Examples:
@@ -98,14 +102,13 @@ def command(
 
     folder = output or Path(f"{network.name}-{target}")
     check_replaceable(folder)
-    integers = chosen_integers(**integer_form)
+    integers, mixed = chosen_integers(**integer_form), None
     request = _request(network, target, weights, seed, labels, verify)
     request = dataclasses.replace(
         request, storage=weight_storage, by_rule=by_rule, require_tuned=require_tuned
     )
     if integers is not None:
-        quantized, source = integers.quantized(network, request.weights)
-        request = dataclasses.replace(request, quantized=quantized, calibration=source)
+        request, mixed = _quantized(request, integers)
     if not as_json:
         _echo(request, folder, dump_ir)
     if dump_ir is not None:
@@ -118,11 +121,34 @@ def command(
     summary = _summary(result, time.monotonic() - start)
     plan = as_dictionary(result.bundle.manifest) if explain else {}
     if as_json:
-        click.echo(json.dumps(summary | plan, indent=1))
+        choice = {} if mixed is None else {"mixed": as_json_of(mixed)}
+        click.echo(json.dumps(summary | choice | plan, indent=1))
     else:
+        if mixed is not None:
+            print_mixed(mixed)
         if explain:
             print_plan(plan)
         _print(summary)
+
+
+def _quantized(request: Request, integers: Integers) -> tuple[Request, Mixed | None]:
+    """The request in int8, and what --mixed chose."""
+    from mnv3gen.quantize.prepare import prepare
+
+    network, weights, mixed = request.network, request.weights, None
+    statistics, source, pictures = integers.measured(network, weights)
+    if integers.mixed is not None:
+        assert pictures is not None
+        statistics, mixed = mixed_of(request, statistics, pictures, integers.mixed)
+        source += f"; --mixed {integers.mixed}"
+    quantized = prepare(network, weights, statistics, integers.float_nodes)
+    request = dataclasses.replace(
+        request,
+        quantized=quantized,
+        calibration=source,
+        mixed=None if mixed is None else as_record(mixed),
+    )
+    return request, mixed
 
 
 def _request(

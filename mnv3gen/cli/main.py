@@ -19,6 +19,7 @@ from mnv3gen.errors import InputError, Mnv3genError, nearest_names
 COMMANDS = {
     "describe": "Print a network: its table, parameters, multiply-adds, memory.",
     "targets": "List the devices to compile for, or show one.",
+    "quantize": "Measure a network for int8, and report what int8 makes of it.",
     "compile": "Compile a network to a bundle of device-specific binaries.",
     "import-weights": "Convert weights of torchvision, timm or an ONNX file.",
     "run": "Run a bundle on a picture, on this machine or emulated.",

@@ -135,6 +135,7 @@ def _quantization(request: Request, built: Built) -> manifests.Quantization | No
         float_nodes=tuple(sorted(quantized.float_nodes)),
         raised=len(quantized.raised),
         change=built.change,
+        mixed=request.mixed,
     )
 
 

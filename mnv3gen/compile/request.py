@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnv3gen.compile import cache
+from mnv3gen.compile.manifest import Mixed
 from mnv3gen.compile.storage import check_storage
 from mnv3gen.compile.tuned import NOTHING, Tuned, load_tuned
 from mnv3gen.errors import InputError
@@ -26,7 +27,7 @@ class Request:
 
     `by_rule` ignores tuned parameters; with `require_tuned`, a kernel without them is an error.
     `quantized` is the int8 form of the network, and `calibration` says in the manifest what its
-    ranges come from; it excludes another storage.
+    ranges come from and `mixed` how its float nodes were chosen; it excludes another storage.
     InputError if both are asked for, or if the target cannot read weights of that `storage`.
     """
 
@@ -41,6 +42,7 @@ class Request:
     require_tuned: bool = False
     quantized: Quantized | None = None
     calibration: str = ""
+    mixed: Mixed | None = None
 
     def __post_init__(self) -> None:
         check_storage(self.storage, self.target)

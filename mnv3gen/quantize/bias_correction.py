@@ -17,7 +17,13 @@ import numpy.typing as npt
 from mnv3gen.graph.graph import Conv2d, Graph, Node
 from mnv3gen.graph.reference import activate, compute, convolve
 from mnv3gen.quantize.quantized import ConvolutionConstants, Quantized
-from mnv3gen.quantize.reference import integer_sums, integer_tensors, quantized_input
+from mnv3gen.quantize.reference import (
+    as_float,
+    as_int8,
+    integer_sums,
+    integer_tensors,
+    quantized_input,
+)
 from mnv3gen.quantize.weights import rounding, weight_scales
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -30,14 +36,14 @@ def measure_shifts(
 ) -> dict[str, Array]:
     """The mean error (o,) of each convolution's sums, in the float network's units.
 
-    `quantized` has no float nodes. All inputs' tensors are kept at once, as long as one is read.
-    `progress` is called after each node.
+    Float nodes have none. All inputs' tensors are kept at once, as long as one is read. `progress`
+    is called after each node.
     """
     graph, shifts = quantized.graph, {}
     floats: list[dict[str, Array]] = [{graph.input: data} for data in inputs]
     integers = [{graph.input: quantized_input(quantized, data)} for data in inputs]
     for node, dead in zip(graph.nodes, _last_read(graph), strict=True):
-        if isinstance(node, Conv2d):
+        if isinstance(node, Conv2d) and node.name not in quantized.float_nodes:
             shift = _float_sums(quantized, node, floats) - _means(quantized, node, integers)
             shifts[node.name] = -shift
             quantized = corrected(quantized, {node.name: -shift})
@@ -46,12 +52,21 @@ def measure_shifts(
                 read = [each[name] for name in node.inputs]
                 each[node.name] = compute(node, read, quantized.weights, graph.bn_eps)
         for each in integers:
-            each |= integer_tensors(quantized, node, [each[name] for name in node.inputs])
+            each |= _made(quantized, node, [each[name] for name in node.inputs])
         for name in dead:
             for each in (*floats, *integers):
                 each.pop(name, None)
         progress()
     return shifts
+
+
+def _made(quantized: Quantized, node: Node, inputs: list[Array]) -> dict[str, Array]:
+    """A node's int8 tensor; a float node's is rounded, whoever reads it."""
+    if node.name not in quantized.float_nodes:
+        return integer_tensors(quantized, node, inputs)
+    read = [as_float(quantized, *each) for each in zip(node.inputs, inputs, strict=True)]
+    made = compute(node, read, quantized.weights, quantized.graph.bn_eps)
+    return {node.name: as_int8(quantized, node.name, made)}
 
 
 def corrected(quantized: Quantized, shifts: Mapping[str, Array]) -> Quantized:

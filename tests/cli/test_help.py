@@ -14,6 +14,7 @@ COMMANDS = (
     "compare",
     "describe",
     "targets",
+    "quantize",
     "compile",
     "import-weights",
     "run",
@@ -54,6 +55,7 @@ def test_an_unknown_command_offers_the_nearest() -> None:
     [
         ["--help"],
         ["compile", "--help"],
+        ["quantize", "--help"],
         ["run", "--help"],
         ["bench", "--help"],
         ["bench", "--list-peers"],

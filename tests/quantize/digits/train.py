@@ -118,7 +118,7 @@ def convolved(
     if conv.batch_norm:
         names = ("running_mean", "running_var", "weight", "bias")
         parts = [weights[f"{conv.name}.bn.{name}"] for name in names]
-        sums = functional.batch_norm(sums, *parts, training, 1 - DECAY, eps)
+        sums = functional.batch_norm(sums, *parts, training=training, momentum=1 - DECAY, eps=eps)
     else:
         sums = sums + weights[f"{conv.name}.bias"][:, None, None]
     match conv.activation:

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnv3gen.cli.options import form_options, json_option
-from mnv3gen.errors import Mnv3genError
+from mnv3gen.errors import InputError, Mnv3genError
 
 if TYPE_CHECKING:
+    from mnv3gen.quantize.statistics_file import Statistics
     from mnv3gen.tables.network import Network
+    from mnv3gen.train.data.examples import Data
     from mnv3gen.train.recipe import Recipe
     from mnv3gen.train.request import Request
     from mnv3gen.train.session import Outcome
+
+CALIBRATION = 256  # pictures
 
 EPILOG = """\b
 DATA is digits (scikit-learn's), fashion-mnist (Debian's package dataset-fashion-mnist),
@@ -28,6 +32,8 @@ Examples:
   mnv3gen train mobilenet_v3_small --data imagefolder:DIR --epochs 150 -o runs/a
   mnv3gen train mobilenet_v3_large --data imagefolder:DIR --recipe paper --batch 256 -o runs/b
   mnv3gen train my_table.bneck --data DIR --from big.safetensors --teacher big.safetensors
+  mnv3gen train runs/a/network.bneck --data DIR --from runs/a/best.safetensors --int8 --epochs 5 \\
+      --rate 0.0002 -o runs/q
   torchrun --nproc-per-node 2 -m mnv3gen train mobilenet_v3_small --data imagefolder:DIR
 
 The same command goes on with a run that was killed. Then:
@@ -66,6 +72,9 @@ The same command goes on with a run that was killed. Then:
     show_default=True,
     type=click.FloatRange(0, 1),
     help="Of the loss.",
+)
+@click.option(
+    "--int8", is_flag=True, help="Learn with the int8 network's rounding; --from trained weights."
 )
 @click.option("--restart", is_flag=True, help="Begin anew, whatever the folder has.")
 @click.option(
@@ -151,6 +160,7 @@ def _request(
     seed: int,
     device: str,
     workers: int,
+    int8: bool,
     **changes: Any,
 ) -> Request:
     from dataclasses import replace
@@ -167,6 +177,7 @@ def _request(
     if preprocess is not None:
         conventions = replace(network.conventions, preprocess=preprocess)
         network = replace(network, conventions=conventions)
+    weights = _started(start, network, seed)
     return Request(
         network=network,
         data=data,
@@ -176,7 +187,8 @@ def _request(
         seed=seed,
         minutes=minutes,
         device=device,
-        weights=_started(start, network, seed),
+        weights=weights,
+        integers=_ranges(network, weights, data) if int8 else None,
         teacher=None if teacher is None else load_teacher(teacher, network, teacher_share),
         workers=workers,
     )
@@ -196,6 +208,21 @@ def _started(path: Path | None, network: Network, seed: int) -> Any:
             err=True,
         )
     return start.weights
+
+
+def _ranges(network: Network, weights: Any, data: Data) -> Statistics:
+    """The ranges of the int8 network; InputError without weights to measure them with."""
+    from mnv3gen.cli.progress import counted
+    from mnv3gen.train.integers.ranges import measured
+
+    if weights is None:
+        raise InputError(
+            "int8 rounding is learned by a network that is trained already",
+            place="--int8",
+            expected="--int8 --from FILE",
+        )
+    with counted("calibrate", CALIBRATION) as advance:
+        return measured(network, weights, data.train, CALIBRATION, advance)
 
 
 def _recipe(

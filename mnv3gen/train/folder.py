@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from mnv3gen.quantize.statistics_file import Statistics, weights_hash, write_statistics
 from mnv3gen.tables.format import format_network
 from mnv3gen.tables.network import Network
 from mnv3gen.train.state import EpochRow, replace_bytes, writing
@@ -36,6 +38,15 @@ def write_weights(
 
     with writing(path.parent):
         replace_bytes(path, save(dict(weights), dict(metadata)))
+
+
+def write_ranges(
+    path: Path, weights: Mapping[str, npt.NDArray[np.float32]], statistics: Statistics
+) -> None:
+    """Write the ranges that weights were trained for, as `mnv3gen compile --statistics` wants."""
+    own = replace(statistics, weights=weights_hash(weights))
+    with writing(path.parent):
+        write_statistics(own, path.with_suffix(".statistics.json"))
 
 
 def write_table(folder: Path, network: Network, names: tuple[str, ...]) -> None:

@@ -12,11 +12,12 @@ import torch
 from mnv3gen.errors import InputError
 from mnv3gen.graph.expand import expand
 from mnv3gen.graph.graph import Graph
-from mnv3gen.lower.torch import GraphModule, arrays_of, load_arrays, to_torch
+from mnv3gen.lower.torch import GraphModule, arrays_of, to_torch
 from mnv3gen.lower.torch_norm import BatchNorm
 from mnv3gen.train.average import Average, warmed
 from mnv3gen.train.data.batches import Batch, generator
 from mnv3gen.train.distribute import Group, shared
+from mnv3gen.train.integers.module import IntegerModule, unfolded
 from mnv3gen.train.losses import classification_loss, distillation_loss
 from mnv3gen.train.optimizers import make_optimizer, set_rate
 from mnv3gen.train.request import Request
@@ -34,7 +35,7 @@ class Learner:
         graph = expand(request.network)
         self.output = classifier_output(graph)
         torch.manual_seed(_seed(request.seed, 0, 0))
-        module = to_torch(graph, request.weights, recipe.bn_decay, recipe.dropout)
+        self.graph, module = graph, _module(graph, request)
         self.format = torch.channels_last if recipe.channels_last else torch.contiguous_format
         self.module = module.to(group.device, memory_format=self.format).train()
         self.average = Average(self.module, recipe.ema)
@@ -68,7 +69,9 @@ class Learner:
         return module_scores(self.average.module, inputs, self.format, self.group.device)
 
     def weights(self) -> dict[str, npt.NDArray[np.float32]]:
-        """The averaged weights."""
+        """The averaged weights, under the names of the network's table."""
+        if self.request.integers is not None:
+            return unfolded(self.graph, self.average.module.values())
         return arrays_of(self.average.module)
 
     def arrays(self) -> Arrays:
@@ -89,8 +92,8 @@ class Learner:
         for key, array in arrays.items():
             part, name = key.split("/", 1)
             parts.setdefault(part, {})[name] = array
-        load_arrays(self.module, parts.pop("module"))
-        load_arrays(self.average.module, parts.pop("average"))
+        _copy(self.module, parts.pop("module"))
+        _copy(self.average.module, parts.pop("average"))
         self.average.updates = updates
         state = self.optimizer.state_dict()
         state["state"] = {
@@ -141,7 +144,7 @@ def scores_of(outputs: dict[str, Tensor], name: str) -> Tensor:
 
 
 def module_scores(
-    module: GraphModule, inputs: npt.NDArray[np.float32], memory_format: Any, device: Any
+    module: Any, inputs: npt.NDArray[np.float32], memory_format: Any, device: Any
 ) -> npt.NDArray[np.float32]:
     """Class scores (n, classes) of inputs (n, h, w, c)."""
     images = torch.from_numpy(np.ascontiguousarray(inputs.transpose(0, 3, 1, 2)))
@@ -149,6 +152,20 @@ def module_scores(
     with torch.inference_mode():
         scores = scores_of(module(images), classifier_output(module.graph))
     return scores.float().cpu().numpy()
+
+
+def _module(graph: Graph, request: Request) -> Any:
+    recipe, statistics = request.recipe, request.integers
+    if statistics is None:
+        return to_torch(graph, request.weights, recipe.bn_decay, recipe.dropout)
+    assert request.weights is not None
+    return IntegerModule(graph, request.weights, statistics.ranges)
+
+
+@torch.no_grad()
+def _copy(module: Any, arrays: Arrays) -> None:
+    for name, tensor in module.state_dict().items():
+        tensor.copy_(torch.from_numpy(arrays[name]))
 
 
 def _teacher(request: Request, group: Group) -> GraphModule | None:

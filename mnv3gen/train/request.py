@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from mnv3gen.quantize.statistics_file import Statistics
 from mnv3gen.tables.format import format_network
 from mnv3gen.tables.network import Network
 from mnv3gen.train.data.examples import Data
@@ -37,8 +38,9 @@ class Teacher:
 class Request:
     """A run: ``spec`` is how the data were named, ``minutes`` its time, instead of all epochs.
 
-    ``weights`` are those to start from. ``workers`` decode files; ``every`` is the most seconds
-    between two checkpoints.
+    ``weights`` are those to start from. With ``integers``, the ranges of the int8 network, the run
+    learns with its rounding, and batch normalization is folded. ``workers`` decode files;
+    ``every`` is the most seconds between two checkpoints.
     """
 
     network: Network
@@ -52,6 +54,7 @@ class Request:
     weights: Weights | None = None
     teacher: Teacher | None = None
     workers: int = 2
+    integers: Statistics | None = None
     every: float = 300.0
 
 
@@ -65,6 +68,8 @@ def identity(request: Request) -> dict[str, str]:
         "start": _weights(request.weights),
         "schedule": "epochs" if request.minutes is None else "time",
     }
+    if request.integers is not None:
+        found["rounding"] = _short(repr(sorted(request.integers.ranges.items())).encode())
     if request.teacher is not None:
         teacher = request.teacher
         found["teacher"] = f"{_weights(teacher.weights)} {teacher.share} {teacher.temperature}"

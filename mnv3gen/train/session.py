@@ -269,6 +269,8 @@ class _Session:
         metadata = files.metadata_of(request.network, request.data.names, **facts)
         for name in (files.LAST, files.BEST) if best else (files.LAST,):
             files.write_weights(request.folder / name, weights, metadata)
+            if request.integers is not None:
+                files.write_ranges(request.folder / name, weights, request.integers)
         files.write_curves(request.folder, self.state.rows)
         if self.board is not None:
             self.board.epoch(row)

@@ -155,7 +155,7 @@ def test_npz_files(tmp_path: Path) -> None:
         ({"features": pixels}, "no pictures with labels"),
         ({"images": np.array([None] * 30), "labels": labels}, "Python objects"),
     ):
-        np.savez(path, **arrays)  # type: ignore[arg-type]
+        np.savez(path, **arrays)
         with pytest.raises(InputError, match=words):
             open_data(str(path))
 

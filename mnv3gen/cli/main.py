@@ -24,6 +24,8 @@ COMMANDS = {
     "import-weights": "Convert weights of torchvision, timm or an ONNX file.",
     "run": "Run a bundle on a picture, on this machine or emulated.",
     "compare": "Compare two bundles of a network: outputs, sizes, time by layer.",
+    "train": "Train a network on labelled pictures.",
+    "eval": "Count how many pictures a bundle or weights classify rightly.",
     "bench": "Time networks beside other inference engines.",
     "tune": "Search the kernels' parameters by measuring them.",
     "logs": "Check, show and prune the committed tuning logs.",

@@ -70,7 +70,9 @@ def _options(
     fallback: dict[str, Any] = {} if default is None else {"default": default}
     fallback |= {"required": False} if optional else {}
     network = (
-        click.option("--network", required=True, metavar="N", help="A name, or a .bneck file.")
+        click.option(
+            "--network", required=not optional, metavar="N", help="A name, or a .bneck file."
+        )
         if as_option
         else click.argument("network", **fallback)
     )

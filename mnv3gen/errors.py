@@ -79,7 +79,7 @@ class DeviceError(Mnv3genError):
         super().__init__(f"{device}: {problem}" + (f"\n  fix: {fix}" if fix else ""))
 
 
-class DeviceLost(DeviceError):
+class DeviceLostError(DeviceError):
     """A device that was reached before and is not any more, or does not answer in time."""
 
 

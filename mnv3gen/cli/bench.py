@@ -41,6 +41,7 @@ Examples:
   mnv3gen bench --all-networks --seconds 10 --plot bars.svg
   mnv3gen bench --ablation nonlinearity          table 5 of the paper
   mnv3gen bench --int8 --against onnxruntime,openvino
+  mnv3gen bench mobilenet_v3_large --device pi   on a device: docs/devices.md
 """
 
 
@@ -101,6 +102,8 @@ class Form:
     help="Runs in a row; the first 2 do not count.",
 )
 @click.option("--cpu", type=click.IntRange(min=0), help="The processor.  [default: the last]")
+@click.option("--device", metavar="D", help="Time ours on a device: see `mnv3gen devices`.")
+@click.option("--target", metavar="T", help="What to compile for --device.  [default: its own]")
 @click.option("--plot", type=click.Path(path_type=Path), help="Write bars (.png, .svg, .pdf).")
 @json_option
 def command(
@@ -114,6 +117,8 @@ def command(
     rounds: int | None,
     block: int,
     cpu: int | None,
+    device: str | None,
+    target: str | None,
     plot: Path | None,
     as_json: bool,
     variant: tuple[str, ...],
@@ -126,6 +131,17 @@ def command(
     With --int8 a NETWORK is quantized by the ranges of a seeded input; the peers get the same
     scales, and round in their own ways.
     """
+    if device is not None:
+        if against or ablation or plot or rounds or peer_env or list_peers:
+            raise click.UsageError("--device times our own code alone: no peers, rounds or plots")
+        from mnv3gen.cli.bench_device import bench_on_device
+        from mnv3gen.devices.device import find_device
+
+        own = Form(variants=variant, **form)
+        place = find_device(device, target, cpu)
+        return bench_on_device(_names(networks, all_networks), own, place, seconds, as_json)
+    if target is not None:
+        raise click.UsageError("--target goes with --device")
     from mnv3gen.bench.environments import read_pythons
 
     pythons = read_pythons(peer_env)

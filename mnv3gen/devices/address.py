@@ -67,3 +67,13 @@ def read_address(text: str, place: str) -> Address:
 
 def _refused(problem: str, place: str, found: str, nearest: tuple[str, ...] = ()) -> InputError:
     return InputError(problem, place=place, found=found, expected=FORMS, nearest=nearest)
+
+
+def written(address: Address) -> str:
+    """The address as a URL again."""
+    if address.scheme in ("local", "emulator"):
+        return address.scheme
+    user = f"{address.user}@" if address.user else ""
+    port = f":{address.port}" if address.port else ""
+    key = f"/{address.key}" if address.key else ""
+    return f"{address.scheme}://{user}{address.host}{port}{key}"

@@ -27,7 +27,7 @@ class Connection(Protocol):
     """A folder of our own on a device, and programs that are run in it.
 
     Names are those of files in this folder. Every method raises `DeviceError` with the device's
-    name and a way out, `DeviceLost` where the device has gone or does not answer in time.
+    name and a way out, `DeviceLostError` where the device has gone or does not answer in time.
     """
 
     device: str

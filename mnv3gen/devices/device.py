@@ -48,7 +48,7 @@ def devices_file() -> Path:
 
 
 def all_devices() -> dict[str, Device]:
-    """This machine, the emulator, and the user's devices by name. InputError for a wrong file."""
+    """The built-in devices and the user's own, by name. InputError for a wrong file."""
     built_in = {
         name: Device(name=name, address=Address(name), target=target)
         for name, target in BUILT_IN.items()

@@ -1,4 +1,4 @@
-"""This machine."""
+"""The machine that we run on, as a device."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 from mnv3gen.devices.connection import MOST_BYTES, OnLine, Output
 from mnv3gen.devices.facts import Facts, ask_facts
-from mnv3gen.devices.process import TimedOut, TooMuch, execute
+from mnv3gen.devices.process import SizeLimitError, TimeLimitError, execute
 from mnv3gen.devices.shell import FILE, SECONDS
-from mnv3gen.errors import DeviceError, DeviceLost
+from mnv3gen.errors import DeviceError, DeviceLostError
 
 
 class LocalConnection:
@@ -38,9 +38,11 @@ class LocalConnection:
         program = arguments[0]
         try:
             return execute(arguments, seconds, self.folder, on_line)
-        except TimedOut:
-            raise DeviceLost(self.device, f"no end of {program} within {seconds:g} s") from None
-        except TooMuch:
+        except TimeLimitError:
+            raise DeviceLostError(
+                self.device, f"no end of {program} within {seconds:g} s"
+            ) from None
+        except SizeLimitError:
             problem = f"{program} gave more than {MOST_BYTES} bytes, which cannot be right"
             raise DeviceError(self.device, problem) from None
         except OSError as error:

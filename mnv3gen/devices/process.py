@@ -18,11 +18,11 @@ from mnv3gen.devices.connection import MOST_BYTES, OnLine, Output
 BLOCK = 1 << 16
 
 
-class TimedOut(Exception):
+class TimeLimitError(Exception):
     """The program did not end in time, and was killed."""
 
 
-class TooMuch(Exception):
+class SizeLimitError(Exception):
     """The program printed more than it may, and was killed."""
 
 
@@ -76,8 +76,8 @@ def execute(
 ) -> Output:
     """Run a program, without a shell, in a process group that ends with it.
 
-    `keep` is a file that gets the raw output instead of `Output.text`. TimedOut after so many
-    seconds, TooMuch if it prints more than `most_bytes`; FileNotFoundError if there is none.
+    `keep` is a file that gets the raw output instead of `Output.text`. TimeLimitError after so many
+    seconds, SizeLimitError if it prints more than `most_bytes`; FileNotFoundError if there is none.
     """
     process = subprocess.Popen(
         list(arguments),
@@ -111,14 +111,14 @@ def _wait(process: subprocess.Popen[bytes], readers: tuple[_Reader, ...], second
         while reader.thread.is_alive():
             reader.thread.join(min(0.05, max(deadline - time.monotonic(), 0.001)))
             if any(each.full for each in readers):
-                raise TooMuch
+                raise SizeLimitError
             if readers[0].failure is not None:
                 return
             if time.monotonic() > deadline:
-                raise TimedOut
+                raise TimeLimitError
     if any(each.full for each in readers):
-        raise TooMuch
+        raise SizeLimitError
     try:
         process.wait(max(deadline - time.monotonic(), 0.1))
     except subprocess.TimeoutExpired:
-        raise TimedOut from None
+        raise TimeLimitError from None

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from mnv3gen.devices.connection import MOST_BYTES, OnLine, Output
 from mnv3gen.devices.facts import Facts, ask_facts
-from mnv3gen.devices.process import TimedOut, TooMuch, execute
-from mnv3gen.errors import DeviceError, DeviceLost
+from mnv3gen.devices.process import SizeLimitError, TimeLimitError, execute
+from mnv3gen.errors import DeviceError, DeviceLostError
 
 SECONDS = 20.0  # that a small request may take
 COPY_SECONDS = 300.0
@@ -120,10 +120,10 @@ class ShellConnection:
     def _explained(self, what: str, seconds: float, most_bytes: int) -> Iterator[None]:
         try:
             yield
-        except TimedOut:
+        except TimeLimitError:
             problem = f"no end of {what} within {seconds:g} s"
-            raise DeviceLost(self.device, problem, "see whether it hangs or sleeps") from None
-        except TooMuch:
+            raise DeviceLostError(self.device, problem, "see whether it hangs or sleeps") from None
+        except SizeLimitError:
             problem = f"{what} gave more than {most_bytes} bytes, which cannot be right"
             raise DeviceError(self.device, problem) from None
         except FileNotFoundError as error:
@@ -155,7 +155,7 @@ def explained(
     text = f"{problem}: {told or f'exit code {output.code}'}"
     for part, fix, lost in known:
         if part.lower() in told.lower():
-            kind: Callable[..., DeviceError] = DeviceLost if lost else DeviceError
+            kind: Callable[..., DeviceError] = DeviceLostError if lost else DeviceError
             return kind(device, text, fix)
     return DeviceError(device, text)
 

@@ -47,8 +47,16 @@ class SshConnection(ShellConnection):
         host = self.host if self.address.port is None else f"-p {self.address.port} {self.host}"
         by_hand = f"`ssh {host}` once by hand"
         known = (
-            ("host key verification failed", f"{by_hand}, and compare the key that it shows", False),
-            ("host identification has changed", "another machine answers: see ssh's message", False),
+            (
+                "host key verification failed",
+                f"{by_hand}, and compare the key that it shows",
+                False,
+            ),
+            (
+                "host identification has changed",
+                "another machine answers: see ssh's message",
+                False,
+            ),
             ("permission denied (", f"have {by_hand} let you in without a password", False),
             ("could not resolve", "see the host's name, or its alias in ~/.ssh/config", False),
             ("connection refused", "start its ssh server, or see the port", True),

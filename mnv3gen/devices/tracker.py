@@ -13,9 +13,9 @@ from typing import Any
 from mnv3gen.devices.connection import MOST_BYTES, OnLine, Output
 from mnv3gen.devices.device import Device, target_name
 from mnv3gen.devices.facts import Facts, ask_facts
-from mnv3gen.devices.runner import build_runner
+from mnv3gen.devices.programs import build_runner
 from mnv3gen.devices.shell import FILE, SECONDS
-from mnv3gen.errors import DeviceError, DeviceLost
+from mnv3gen.errors import DeviceError, DeviceLostError
 from mnv3gen.targets import load
 
 SYSTEM_FOLDERS = ("/bin", "/usr/bin", "/system/bin")
@@ -63,7 +63,7 @@ class TrackerConnection:
             if output.code != NO_PROGRAM:
                 break
         if output.code == -14:  # SIGALRM
-            raise DeviceLost(self.device, f"no end of {program} within {seconds:g} s")
+            raise DeviceLostError(self.device, f"no end of {program} within {seconds:g} s")
         for line in output.text.splitlines() if on_line else []:
             assert on_line is not None
             on_line(line)
@@ -130,7 +130,7 @@ class TrackerConnection:
             raise
         except Exception as error:  # TVM turns what the other side raises into errors of its own
             told = " ".join(str(error).split())[-200:]
-            raise DeviceLost(self.device, f"{problem}: {told}", fix) from error
+            raise DeviceLostError(self.device, f"{problem}: {told}", fix) from error
 
 
 def _keys(summary: Any) -> set[str]:

@@ -16,6 +16,7 @@ from mnv3gen.measure.protocol import State, Times
 
 MOST_LINE = 4096
 LONGEST_MS = 1e7
+STATES = ("small_cold", "small_near", "cold", "near")  # of a kernel's weights
 _NUMBER = re.compile(r"\d{1,9}")
 _LOAD = re.compile(r"(\d{1,6}\.\d+)( .*)?")
 T = TypeVar("T")
@@ -69,17 +70,19 @@ class Three(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class KernelLine(msgspec.Struct, forbid_unknown_fields=True):
-    """One line of `kernels`: weights far away, and near."""
+    """One line of `kernels`: weights far away and near, in a small network and in a large one."""
 
     kernel: int
     runs: int
+    small_cold: Three
     cold: Three
+    small_near: Three | None = None
     near: Three | None = None
     state: RawState = msgspec.field(default_factory=RawState)
 
     def times(self) -> dict[str, Times]:
         """The times by state."""
-        states = {"cold": self.cold, "near": self.near}
+        states = {name: getattr(self, name) for name in STATES}
         return {
             name: Times(it.min_ms, it.median_ms, it.p90_ms, self.runs)
             for name, it in states.items()

@@ -12,7 +12,7 @@ import msgspec
 
 from mnv3gen import __version__
 from mnv3gen.compile.tuned import core_of
-from mnv3gen.errors import DeviceError, DeviceLost
+from mnv3gen.errors import DeviceError, DeviceLostError
 from mnv3gen.measure.answer import KernelLine, read_kernel_line
 from mnv3gen.measure.kernel import Code
 from mnv3gen.measure.network import ended
@@ -58,7 +58,7 @@ class KernelMeasurer:
         return known is not None and (not known.noisy or known.attempts >= self.protocol.attempts)
 
     def measure(self, batch: Batch) -> None:
-        """Measure what is not settled. DeviceLost if the device does not come back."""
+        """Measure what is not settled. DeviceLostError if the device does not come back."""
         self.session.put(batch.program, NAME)
         for _ in range(self.protocol.attempts):
             self._pass(batch)
@@ -90,7 +90,7 @@ class KernelMeasurer:
         if failures >= FAILURES:
             code = list(batch.codes.values())[number]
             self.skipped[code.group.name] = str(error)
-        if isinstance(error, DeviceLost):
+        if isinstance(error, DeviceLostError):
             time.sleep(self.session.pause)
             self.session.retried(lambda: self.session.connection)
 
@@ -131,7 +131,8 @@ class KernelMeasurer:
             "to": last,
             "runs": protocol.runs,
             "warmup": protocol.warmup,
-            "between": protocol.between_kib,
+            "small": protocol.small_kib,
+            "large": protocol.large_kib,
             "limit": round(self._seconds(last - first)),
         }
         pairs |= {} if protocol.cpu is None else {"cpu": protocol.cpu}

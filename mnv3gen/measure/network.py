@@ -106,6 +106,7 @@ def _record(
         attempts=attempts,
         before=answer.before.checked(),
         after=answer.after.checked(),
+        table=bundle.manifest.network,
         version=__version__,
         date=datetime.date.today().isoformat(),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 from mnv3gen.tables.network import Network, Row
 from mnv3gen.tables.shapes import Shape, row_shapes
@@ -21,7 +22,7 @@ def pieces_of(network: Network) -> Iterator[Network]:
     """The pieces in order, as networks of their own."""
     shapes = [shape for shape, _ in row_shapes(network)]
     places = [0, *_cuts(network, shapes), len(network.rows)]
-    for start, stop in zip(places, places[1:], strict=False):
+    for start, stop in pairwise(places):
         height, width, channels = shapes[start]
         yield replace(
             network,

@@ -15,6 +15,7 @@ from mnv3gen.compile.plan import make_plan
 from mnv3gen.compile.prefetch import LINE, capacity, spread
 from mnv3gen.compile.schedules import fingerprint
 from mnv3gen.compile.tuned import Tuned
+from mnv3gen.generate.cost import tensors
 from mnv3gen.measure.kernel import Code, code_of, target_parts
 from mnv3gen.measure.pieces import pieces_of
 from mnv3gen.tables.network import Network
@@ -26,11 +27,13 @@ from mnv3gen.tune.tasks import listed
 class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One call: a kernel's code by its hash, and what prefetching asks of it.
 
-    `capacity` is how many cache lines it has time to prefetch.
+    `tensor_bytes` is what it reads and writes beside its weights; `capacity` is how many cache
+    lines it has time to prefetch.
     """
 
     code: str
     weight_bytes: int
+    tensor_bytes: int
     capacity: int
 
 
@@ -79,7 +82,12 @@ class Plans:
         plan = make_plan(listed(piece, self.target).calls, core, self.tuned)
         codes = {code.key(self.target): code for code in (code_of(it, core) for it in plan.steps)}
         calls = tuple(
-            Call(code_of(step, core).key(self.target), step.weight_bytes, capacity(step, core))
+            Call(
+                code=code_of(step, core).key(self.target),
+                weight_bytes=step.weight_bytes,
+                tensor_bytes=sum(size for size, _ in tensors(step.group)),
+                capacity=capacity(step, core),
+            )
             for step in plan.steps
         )
         new = {key: code for key, code in codes.items() if key not in self.codes}
@@ -102,6 +110,12 @@ def basis_of(target: Target, tuned: Tuned) -> str:
     """A hash of what plans are made from."""
     parts = [target_parts(target), tuned.fingerprint, fingerprint(), *tool_versions().values()]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def footprint_kib(calls: Sequence[Call]) -> float:
+    """The memory that a network goes over in a run: its weights, and about its arena."""
+    arena = max((call.tensor_bytes for call in calls), default=0)
+    return (sum(call.weight_bytes for call in calls) + arena) / 1024
 
 
 def near_shares(calls: Sequence[Call], core: Core) -> list[float]:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
+from mnv3gen.errors import InputError
 from mnv3gen.measure.kernel import Code
-from mnv3gen.measure.planned import Call, Plans, near_shares
-from mnv3gen.measure.protocol import Times
+from mnv3gen.measure.planned import Call, Plans, footprint_kib, near_shares
 from mnv3gen.measure.records import Record
 from mnv3gen.tables.network import Network
+
+States: TypeAlias = tuple[float, float, float, float]
+"""Milliseconds in the order of `answer.STATES`."""
 
 
 class Guesser(Protocol):
     """A model of kernels that were not measured."""
 
-    error: float
-    """Of one kernel: the standard deviation of the logarithm of the ratio, in cross-validation."""
+    @property
+    def error(self) -> float:
+        """Of one kernel: the standard deviation of log(guess / time), in cross-validation."""
 
-    def guess(self, codes: Sequence[Code]) -> list[tuple[float, float]]:
-        """Milliseconds of each kernel with its weights far away, and near."""
+    def guess(self, codes: Sequence[Code]) -> list[States]:
+        """Milliseconds of each kernel in each of the states."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,6 @@ class Part:
     kernel: str
     ms: float
     measured: bool
-    spread: float
 
 
 @dataclass(frozen=True)
@@ -55,56 +58,70 @@ class Prediction:
 class Predictor:
     """Predicts from the records of one device.
 
-    `overhead_ms` is what a call costs beside its kernel, and `error` the relative error of whole
-    networks; both come from networks that were measured whole (`validate.py`).
+    `times` has the kernels by the hash of their code, `sizes_kib` what the protocol took for a
+    small and for a large network. `overhead_ms` is what a call costs beside its kernel, and `error`
+    the relative error of whole networks; both come from networks that were measured whole.
     """
 
     plans: Plans
-    times: Mapping[str, tuple[float, float, float]]
+    times: Mapping[str, States]
+    sizes_kib: tuple[int, int]
     model: Guesser | None = None
     overhead_ms: float = 0.0
     error: float = 0.05
 
     def predict(self, network: Network) -> Prediction:
-        """The prediction for a network. Mnv3genError if a kernel can be neither known nor guessed."""
+        """The prediction for a network. InputError if a kernel can be neither known nor guessed."""
         calls = self.plans.calls(network)
         guessed = self._guesses(calls)
         shares = near_shares(calls, self.plans.target.core)
+        large = self._largeness(calls)
         parts = []
-        for call, share in zip(calls, shares, strict=True):
+        for call, near in zip(calls, shares, strict=True):
             known = self.times.get(call.code)
-            cold, near, spread = known or guessed[call.code]
-            ms = cold - share * (cold - near) + self.overhead_ms
+            ms = mixed(known or guessed[call.code], near, large) + self.overhead_ms
             name = self.plans.codes[call.code].group.name
-            parts.append(Part(name, ms, known is not None, spread))
+            parts.append(Part(name, ms, known is not None))
         whole = sum(part.ms for part in parts)
-        alone = sum((part.ms * part.spread) ** 2 for part in parts if not part.measured) ** 0.5
+        error = 0.0 if self.model is None else self.model.error
+        alone = sum((part.ms * error) ** 2 for part in parts if not part.measured) ** 0.5
         return Prediction(whole, 1.96 * ((whole * self.error) ** 2 + alone**2) ** 0.5, tuple(parts))
 
-    def _guesses(self, calls: Sequence[Call]) -> dict[str, tuple[float, float, float]]:
+    def _largeness(self, calls: Sequence[Call]) -> float:
+        """Where between the small and the large network of the protocol this one is."""
+        small, large = self.sizes_kib
+        return min(1.0, max(0.0, (footprint_kib(calls) - small) / max(large - small, 1)))
+
+    def _guesses(self, calls: Sequence[Call]) -> dict[str, States]:
         missing = list(dict.fromkeys(it.code for it in calls if it.code not in self.times))
         if not missing:
             return {}
         if self.model is None:
-            from mnv3gen.errors import InputError
-
             names = [self.plans.codes[key].group.name for key in missing]
             raise InputError(
                 f"{len(missing)} kernels were not measured, and there are too few to learn from",
                 found=", ".join(names[:3]) + (", ..." if len(names) > 3 else ""),
                 expected="`mnv3gen latency-table` for this network, or for a space that has it",
             )
-        times = self.model.guess([self.plans.codes[key] for key in missing])
-        error = self.model.error
-        return {key: (*both, error) for key, both in zip(missing, times, strict=True)}
+        codes = [self.plans.codes[key] for key in missing]
+        return dict(zip(missing, self.model.guess(codes), strict=True))
 
 
-def times_of(records: Sequence[Record]) -> dict[str, tuple[float, float, float]]:
-    """Median milliseconds far away and near, and the spread, by the hash of the code."""
-    return {record.bundle: _both(record.times) for record in records}
+def mixed(states: States, near: float, large: float) -> float:
+    """A kernel of which a part of the weights is near, in a network of some largeness."""
+    small_cold, small_near, cold, close = states
+    small = small_cold - near * (small_cold - small_near)
+    return small + large * (cold - near * (cold - close) - small)
 
 
-def _both(times: Mapping[str, Times]) -> tuple[float, float, float]:
-    cold, near = times["cold"], times.get("near", times["cold"])
-    # What is near is not slower; where it seems so, both are the same, and only noise differs.
-    return cold.median_ms, min(near.median_ms, cold.median_ms), cold.spread
+def times_of(records: Sequence[Record]) -> dict[str, States]:
+    """Median milliseconds by the hash of the code."""
+    return {record.bundle: states_of(record) for record in records}
+
+
+def states_of(record: Record) -> States:
+    """A kernel's medians. What is near is not slower: where it seems so, only noise differs."""
+    medians = {name: times.median_ms for name, times in record.times.items()}
+    cold, small = medians["cold"], medians["small_cold"]
+    near = min(medians.get("near", cold), cold)
+    return small, min(medians.get("small_near", small), small), cold, near

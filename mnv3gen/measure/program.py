@@ -21,12 +21,21 @@ TEMPLATE = Path(__file__).resolve().parent / "templates" / "kernels.c"
 NAME = "kernels"
 
 
+def find_program(codes: Sequence[Code], target: Target) -> Path | None:
+    """The executable of some kernels, by their numbers, if it is in the cache."""
+    place = _place(codes, target)
+    if not place.is_file():
+        return None
+    place.parent.touch()
+    return place
+
+
 def cached_program(codes: Sequence[Code], target: Target) -> Path:
-    """The executable of some kernels, by their numbers; built if no such one is in the cache."""
-    place = cache_folder() / f"kernels-{_key(codes, target)}" / NAME
-    if place.is_file():
-        place.parent.touch()
-        return place
+    """The same, built if it is not there."""
+    found = find_program(codes, target)
+    if found is not None:
+        return found
+    place = _place(codes, target)
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mnv3gen-") as folder:
         program = build_program(codes, target, Path(folder).resolve())
@@ -70,6 +79,10 @@ def _row(symbol: str, built: Built) -> str:
     assert len(built.parts) <= MOST_PARTS
     parts = ", ".join(f"{{{part.role.upper()}, {part.bytes}}}" for part in built.parts)
     return f"  {{(kernel *){symbol}, {len(built.parts)}, {{{parts}}}}},"
+
+
+def _place(codes: Sequence[Code], target: Target) -> Path:
+    return cache_folder() / f"kernels-{_key(codes, target)}" / NAME
 
 
 def _key(codes: Sequence[Code], target: Target) -> str:

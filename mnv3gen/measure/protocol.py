@@ -14,8 +14,8 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     count; then there are at least `runs` of them, and as many as fill `seconds`, up to `most_runs`.
     Between two measurements is a pause of `cool_down` seconds.
 
-    Kernels are timed one by one, in turns of their states, with `between_kib` of other memory gone
-    over before each call, as a network goes over its weights.
+    Kernels are timed one by one. Before each call other memory is gone over, as a network goes over
+    its weights: `small_kib` of it as a small network does, then `large_kib` as a large one.
 
     The spread is the median over the minimum, less one. A measurement with more than `most_spread`,
     or in which the frequency changes by more than the part `most_drift`, is repeated up to
@@ -28,7 +28,8 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     seconds: float = 1.0
     most_runs: int = 2000
     cool_down: float = 0.0
-    between_kib: int = 20 * 1024
+    small_kib: int = 10 * 1024
+    large_kib: int = 20 * 1024
     most_spread: float = 0.15
     most_drift: float = 0.03
     attempts: int = 3

@@ -24,8 +24,10 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     `bundle` is the hash of what was run: the schedule, its parameters and all that the code depends
     on. `times` has a network's as "run", a kernel's with its weights far away as "cold", and as
-    "near" with its weights in the caches. `group`, `schedule` and `parameters` say what a kernel is
-    to the learned model. `noisy` marks what stayed beyond the protocol's limits.
+    "near" with its weights in the caches; as "small_cold" and "small_near" what they are in a small
+    network. `group`, `schedule` and `parameters` say what a kernel is
+    to the learned model, `table` what a network is. `noisy` marks what stayed beyond the protocol's
+    limits.
     """
 
     kind: Literal["kernel", "network"]
@@ -43,6 +45,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     group: Group | None = None
     schedule: str = ""
     parameters: dict[str, int] = {}
+    table: str = ""
     version: str = ""
     date: str = ""
 

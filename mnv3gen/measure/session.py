@@ -11,7 +11,7 @@ from typing import TypeVar
 from mnv3gen.devices.connection import Connection, OnLine, Output
 from mnv3gen.devices.device import Device
 from mnv3gen.devices.opening import open_device
-from mnv3gen.errors import DeviceLost
+from mnv3gen.errors import DeviceLostError
 
 T = TypeVar("T")
 TRIES = 3  # in all
@@ -45,10 +45,10 @@ class Session:
     def run(
         self, arguments: Sequence[str], seconds: float, on_line: OnLine | None = None
     ) -> Output:
-        """Run a program once; DeviceLost leaves the next call to connect again."""
+        """Run a program once; DeviceLostError leaves the next call to connect again."""
         try:
             return self.connection.run(arguments, seconds, on_line)
-        except DeviceLost:
+        except DeviceLostError:
             self.drop()
             raise
 
@@ -57,7 +57,7 @@ class Session:
         for left in reversed(range(TRIES)):
             try:
                 return action()
-            except DeviceLost:
+            except DeviceLostError:
                 self.drop()
                 if not left:
                     raise

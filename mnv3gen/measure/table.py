@@ -17,7 +17,7 @@ from mnv3gen.compile.tuned import load_tuned
 from mnv3gen.measure.kernel import Code
 from mnv3gen.measure.kernels import Batch, KernelMeasurer
 from mnv3gen.measure.planned import Plans, plans_for
-from mnv3gen.measure.program import cached_program
+from mnv3gen.measure.program import cached_program, find_program
 from mnv3gen.tables.network import Network
 from mnv3gen.targets import Target
 
@@ -60,23 +60,35 @@ def build(
     All of them are there before the first one is given out: compiling would disturb measuring.
     """
     batches = list(_batches(codes))
-    workers = min(workers or os.cpu_count() or 1, len(batches))
+    programs = [find_program(list(batch.values()), target) for batch in batches]
+    missing = [number for number, program in enumerate(programs) if program is None]
+    for _ in range(len(batches) - len(missing)):
+        advance()
+    lists = [list(batches[number].values()) for number in missing]
+    for number, program in _compiled(lists, target, workers or os.cpu_count() or 1):
+        programs[missing[number]] = program
+        advance()
+    for batch, found in zip(batches, programs, strict=True):
+        assert found is not None
+        yield Batch(found, batch)
+
+
+def _compiled(
+    lists: Sequence[list[Code]], target: Target, workers: int
+) -> Iterator[tuple[int, Path]]:
+    """Programs by their numbers, as they are done."""
+    if not lists:
+        return
     context = multiprocessing.get_context("spawn")
-    programs: dict[int, Path] = {}
-    with concurrent.futures.ProcessPoolExecutor(workers, context, _ignore_interrupts) as pool:
+    count = min(workers, len(lists))
+    with concurrent.futures.ProcessPoolExecutor(count, context, _ignore_interrupts) as pool:
         try:
-            jobs = {
-                pool.submit(cached_program, list(batch.values()), target): number
-                for number, batch in enumerate(batches)
-            }
+            jobs = {pool.submit(cached_program, it, target): n for n, it in enumerate(lists)}
             for job in concurrent.futures.as_completed(jobs):
-                programs[jobs[job]] = job.result()
-                advance()
+                yield jobs[job], job.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    for number, batch in enumerate(batches):
-        yield Batch(programs[number], batch)
 
 
 def _batches(codes: Mapping[str, Code]) -> Iterator[dict[str, Code]]:

@@ -83,9 +83,7 @@ class Space:
 
     def random(self, generator: random.Random) -> Point:
         """A point, each as likely as any other."""
-        return tuple(
-            generator.choice(self.choices(number)) for number in range(len(self.blocks))
-        )
+        return tuple(generator.choice(self.choices(number)) for number in range(len(self.blocks)))
 
     def network(self, point: Point, name: str = "") -> Network:
         """The table of a point. InputError if it is none of this space."""

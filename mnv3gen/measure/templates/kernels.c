@@ -3,20 +3,22 @@
  *
  *   kernels --from I --to J     which of them; all without
  *   kernels --runs N --warmup N    time N calls of each state after N that do not count
- *   kernels --between KIB       go over so much other memory between two calls of a kernel
+ *   kernels --small K --large K    go over so many KiB of other memory between two calls of one
  *   kernels --cpu C --limit S   on that processor; end by SIGALRM after S seconds
  *
  * In a network a kernel's inputs have just been written, its code and weights were used a whole run
- * ago, and some weights were asked for meanwhile. So before each call other memory is gone over and
- * the inputs are written; in a second state the weights are read in between. Prints a line of JSON
- * for each kernel as soon as it is timed. Exit code 0, or 2 for a wrong argument.
+ * ago, and some weights were asked for meanwhile. So before each call other memory is gone over, as
+ * much as a small network uses or a large one, and the inputs are written; in a second state the
+ * weights are read in between. Prints a line of JSON for each kernel as soon as it is timed. Exit
+ * code 0, or 2 for a wrong argument.
  *
  * No libc: see ${name}-linux.h.
  */
 #include "${name}-text.h"
 #include "${name}-state.h"
 
-enum { MOST_PARTS = 12, LINE = 64, CLOCK_READINGS = 200 };
+enum { MOST_PARTS = 12, LINE = 64, CLOCK_READINGS = 200, STATES = 4 };
+static const char *const states[STATES] = {"small_cold", "small_near", "cold", "near"};
 enum kind { INPUT, WEIGHTS, AHEAD, OUTPUT, SCRATCH };
 
 /* A kernel that takes fewer leaves the others alone: no calling convention of ours pops them. */
@@ -126,7 +128,7 @@ static void sort(double *values, long count) {
 }
 
 static void print_times(const char *state, double *times, long runs, double clock) {
-  const char *names[] = {"min_ms", "median_ms", "p90_ms"};
+  static const char *const names[] = {"min_ms", "median_ms", "p90_ms"};
   const long places[] = {0, runs / 2, (runs - 1) * 9 / 10};
   sort(times, runs);
   write_text(OUT, ", \"");
@@ -165,13 +167,15 @@ static long number(int *at, int count, char **arguments, long least) {
 }
 
 int main(int count, char **arguments) {
-  long first = 0, last = COUNT, runs = 20, warmup = 3, between = 20480, cpu = -1, limit = 0;
+  long first = 0, last = COUNT, runs = 20, warmup = 3, cpu = -1, limit = 0;
+  long between[2] = {10240, 20480};
   for (int i = 1; i < count; i++) {
     if (same(arguments[i], "--from")) first = number(&i, count, arguments, 0);
     else if (same(arguments[i], "--to")) last = number(&i, count, arguments, 0);
     else if (same(arguments[i], "--runs")) runs = number(&i, count, arguments, 1);
     else if (same(arguments[i], "--warmup")) warmup = number(&i, count, arguments, 0);
-    else if (same(arguments[i], "--between")) between = number(&i, count, arguments, 1);
+    else if (same(arguments[i], "--small")) between[0] = number(&i, count, arguments, 1);
+    else if (same(arguments[i], "--large")) between[1] = number(&i, count, arguments, 1);
     else if (same(arguments[i], "--cpu")) cpu = number(&i, count, arguments, 0);
     else if (same(arguments[i], "--limit")) limit = number(&i, count, arguments, 1);
     else fail("unknown argument", arguments[i], 0);
@@ -184,32 +188,33 @@ int main(int count, char **arguments) {
   size_t ahead = largest(AHEAD, 0);
   place->arena = buffer(largest(INPUT, 0));
   place->weights = buffer(largest(WEIGHTS, 1));
-  place->other_bytes = (size_t)between * 1024 > ahead ? (size_t)between * 1024 : ahead + LINE;
+  place->other_bytes = (size_t)(between[0] > between[1] ? between[0] : between[1]) * 1024 + ahead;
   place->other = buffer(place->other_bytes);
   for (uint32_t i = 0, x = 1; i < 1021; i++, x = x * 1664525u + 1013904223u)
     place->pattern[i] = ((float)(x >> 9) * 0x1p-22f - 1.0f) * 1.5f;
   write_values((float *)place->weights, largest(WEIGHTS, 1), place->pattern, 1021);
-  double *times = buffer((size_t)(2 * (runs + warmup)) * sizeof(double)), clock = clock_ms();
+  double *times = buffer((size_t)(STATES * runs) * sizeof(double)), clock = clock_ms();
 
   for (long k = first; k < last; k++) {
     const struct described *it = kernels + k;
     char *pointers[MOST_PARTS] = {0};
     size_t weights = lay_out(it, place, pointers);
-    for (long run = 0; run < runs + warmup; run++)
-      for (int state = 0; state < 1 + !!weights; state++) {
-        go_elsewhere(place, (size_t)between * 1024);
-        lay_out(it, place, pointers); /* what is prefetched is what was not gone over for longest */
-        if (state) go_over(place->weights, weights);
-        write_inputs(it, place, pointers);
-        double took = call(it, pointers);
-        if (run >= warmup) times[state * runs + run - warmup] = took;
-      }
+    for (int size = 0; size < 2; size++)
+      for (long run = -warmup; run < runs; run++)
+        for (int near = 0; near < 1 + !!weights; near++) {
+          go_elsewhere(place, (size_t)between[size] * 1024);
+          lay_out(it, place, pointers); /* it prefetches what was not gone over for longest */
+          if (near) go_over(place->weights, weights);
+          write_inputs(it, place, pointers);
+          double took = call(it, pointers);
+          if (run >= 0) times[(2 * size + near) * runs + run] = took;
+        }
     write_text(OUT, "{\"kernel\": ");
     write_whole(OUT, (uint32_t)k, 1);
     write_text(OUT, ", \"runs\": ");
     write_whole(OUT, (uint32_t)runs, 1);
-    print_times("cold", times, runs, clock);
-    if (weights) print_times("near", times + runs, runs, clock);
+    for (int state = 0; state < STATES; state += weights ? 1 : 2)
+      print_times(states[state], times + state * runs, runs, clock);
     write_text(OUT, ", \"state\": {");
     print_state(cpu, "");
     write_text(OUT, "}}\n");

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from mnv3gen.errors import InputError
@@ -28,7 +29,7 @@ def load_predictor(folder: Path, target: Target, learn: bool = True) -> Predicto
             found=target.name,
             expected="`mnv3gen latency-table` measures them",
         )
-    protocol, kernels = _last_protocol(kernels)
+    protocol, kernels = _under_one_protocol(kernels)
     predictor = Predictor(
         plans=open_plans(target, folder),
         times=times_of(kernels),
@@ -40,9 +41,9 @@ def load_predictor(folder: Path, target: Target, learn: bool = True) -> Predicto
     return predictor
 
 
-def _last_protocol(kernels: list[Record]) -> tuple[Protocol, list[Record]]:
-    """Times under different protocols are never mixed: those of the last one that was used."""
-    protocol = kernels[-1].protocol
+def _under_one_protocol(kernels: list[Record]) -> tuple[Protocol, list[Record]]:
+    """Times under different protocols are never mixed: those of the one with the most kernels."""
+    ((protocol, _),) = Counter(it.protocol for it in kernels).most_common(1)
     return protocol, [it for it in kernels if it.protocol == protocol]
 
 

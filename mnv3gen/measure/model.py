@@ -6,7 +6,7 @@ import json
 import math
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,15 +87,13 @@ class Model:
         """See `predict.Guesser`."""
         return self.fit.error
 
-    def guess(self, codes: Sequence[Code]) -> list[States]:
+    def guess(self, codes: Mapping[str, Code]) -> Mapping[str, States]:
         """See `predict.Guesser`."""
-        new = {it.group.name + it.schedule + str(it.parameters): it for it in codes}
-        missing = {name: code for name, code in new.items() if name not in self.known}
+        missing = {key: code for key, code in codes.items() if key not in self.known}
         if missing:
             samples = [_sample(code) for code in missing.values()]
-            for name, states in zip(missing, _predicted(self, samples), strict=True):
-                self.known[name] = states
-        return [self.known[it.group.name + it.schedule + str(it.parameters)] for it in codes]
+            self.known.update(zip(missing, _predicted(self, samples), strict=True))
+        return self.known
 
 
 def fitted(records: Sequence[Record], seed: int = 0) -> Model:

@@ -11,28 +11,42 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
+from typing import NamedTuple
 
-from mnv3gen.tables.network import Network, Row
+from mnv3gen.tables.network import Conventions, Network, Row
 from mnv3gen.tables.shapes import Shape, row_shapes
 
 NAME = "piece"
 
 
-def pieces_of(network: Network) -> Iterator[Network]:
-    """The pieces in order, as networks of their own."""
+class Key(NamedTuple):
+    """All that a piece's plan depends on."""
+
+    shape: Shape
+    rows: tuple[Row, ...]
+    conventions: Conventions
+    classes: int
+
+    def network(self) -> Network:
+        """The piece as a network of its own, without where its rows stood."""
+        height, width, channels = self.shape
+        rows = tuple(replace(row, line=0, written="") for row in self.rows)
+        return Network(NAME, height, width, channels, self.classes, rows, self.conventions)
+
+
+def key_of(network: Network) -> Key:
+    """The key of a network that is one piece."""
+    shape = network.height, network.width, network.channels
+    return Key(shape, network.rows, network.conventions, network.classes)
+
+
+def pieces_of(network: Network) -> Iterator[Key]:
+    """The pieces in order."""
     shapes = [shape for shape, _ in row_shapes(network)]
     places = [0, *_cuts(network, shapes), len(network.rows)]
     for start, stop in pairwise(places):
-        height, width, channels = shapes[start]
-        yield replace(
-            network,
-            name=NAME,
-            height=height,
-            width=width,
-            channels=channels,
-            rows=tuple(_plain(row) for row in network.rows[start:stop]),
-            outputs=(),
-        )
+        rows = network.rows[start:stop]
+        yield Key(shapes[start], rows, network.conventions, network.classes)
 
 
 def _cuts(network: Network, shapes: list[Shape]) -> Iterator[int]:
@@ -71,8 +85,3 @@ def _begins(row: Row, shape: Shape) -> bool:
     if row.sources:
         return False
     return row.operator == "conv2d" or (row.operator == "bneck" and row.expansion > shape[2])
-
-
-def _plain(row: Row) -> Row:
-    """Without where it stood, which does not count but would be written to files."""
-    return replace(row, line=0, written="")

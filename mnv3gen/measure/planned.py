@@ -17,7 +17,7 @@ from mnv3gen.compile.schedules import fingerprint
 from mnv3gen.compile.tuned import Tuned
 from mnv3gen.generate.cost import tensors
 from mnv3gen.measure.kernel import Code, code_of, target_parts
-from mnv3gen.measure.pieces import pieces_of
+from mnv3gen.measure.pieces import Key, key_of, pieces_of
 from mnv3gen.tables.network import Network
 from mnv3gen.targets import Core, Target
 from mnv3gen.tune.journal import Journal
@@ -57,29 +57,30 @@ class Plans:
     tuned: Tuned
     journal: Journal[Piece]
     basis: str
-    known: dict[Network, tuple[Call, ...]]
+    known: dict[Key, tuple[Call, ...]]
     codes: dict[str, Code]
 
     def calls(self, network: Network) -> list[Call]:
         """The calls of a network, in order; pieces that are new are planned and written down."""
         return [call for piece in pieces_of(network) for call in self._calls(piece)]
 
-    def is_known(self, network: Network) -> bool:
-        """Whether nothing of a network has to be planned."""
-        return all(piece in self.known for piece in pieces_of(network))
+    def plan(self, piece: Key) -> None:
+        """Plan a piece and write it down, if that was not done before."""
+        self._calls(piece)
 
-    def new_pieces(self, networks: Iterable[Network]) -> list[Network]:
+    def new_pieces(self, networks: Iterable[Network]) -> list[Key]:
         """The pieces of some networks that have not been planned, each once."""
         pieces = {it: None for network in networks for it in pieces_of(network)}
         return [piece for piece in pieces if piece not in self.known]
 
-    def _calls(self, piece: Network) -> tuple[Call, ...]:
+    def _calls(self, piece: Key) -> tuple[Call, ...]:
         known = self.known.get(piece)
         return self._planned(piece) if known is None else known
 
-    def _planned(self, piece: Network) -> tuple[Call, ...]:
+    def _planned(self, piece: Key) -> tuple[Call, ...]:
         core = self.target.core
-        plan = make_plan(listed(piece, self.target).calls, core, self.tuned)
+        network = piece.network()
+        plan = make_plan(listed(network, self.target).calls, core, self.tuned)
         codes = {code.key(self.target): code for code in (code_of(it, core) for it in plan.steps)}
         calls = tuple(
             Call(
@@ -91,7 +92,7 @@ class Plans:
             for step in plan.steps
         )
         new = {key: code for key, code in codes.items() if key not in self.codes}
-        self.journal.add(Piece(self.basis, piece, calls, new))
+        self.journal.add(Piece(self.basis, network, calls, new))
         self.codes.update(new)
         self.known[piece] = calls
         return calls
@@ -101,7 +102,7 @@ def plans_for(target: Target, tuned: Tuned, path: Path) -> Plans:
     """The plans that a file has of a target; those on another basis are left out."""
     journal, basis = Journal(path, Piece), basis_of(target, tuned)
     pieces = [piece for piece in journal.entries if piece.basis == basis]
-    known = {piece.network: piece.calls for piece in pieces}
+    known = {key_of(piece.network): piece.calls for piece in pieces}
     codes = {key: code for piece in pieces for key, code in piece.codes.items()}
     return Plans(target, tuned, journal, basis, known, codes)
 

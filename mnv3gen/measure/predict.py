@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from mnv3gen.errors import InputError
@@ -23,8 +23,8 @@ class Guesser(Protocol):
     def error(self) -> float:
         """Of one kernel: the standard deviation of log(guess / time), in cross-validation."""
 
-    def guess(self, codes: Sequence[Code]) -> list[States]:
-        """Milliseconds of each kernel in each of the states."""
+    def guess(self, codes: Mapping[str, Code]) -> Mapping[str, States]:
+        """Milliseconds of each kernel in each of the states, by the hash of the code."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ class Predictor:
     model: Guesser | None = None
     overhead_ms: float = 0.0
     error: float = 0.05
+    _names: dict[str, str] = field(default_factory=dict)
 
     def predict(self, network: Network) -> Prediction:
         """The prediction for a network. InputError if a kernel can be neither known nor guessed."""
@@ -80,31 +81,36 @@ class Predictor:
         for call, near in zip(calls, shares, strict=True):
             known = self.times.get(call.code)
             ms = mixed(known or guessed[call.code], near, large) + self.overhead_ms
-            name = self.plans.codes[call.code].group.name
-            parts.append(Part(name, ms, known is not None))
+            parts.append(Part(self._name(call.code), ms, known is not None))
         whole = sum(part.ms for part in parts)
         error = 0.0 if self.model is None else self.model.error
         alone = sum((part.ms * error) ** 2 for part in parts if not part.measured) ** 0.5
         return Prediction(whole, 1.96 * ((whole * self.error) ** 2 + alone**2) ** 0.5, tuple(parts))
+
+    def _name(self, code: str) -> str:
+        name = self._names.get(code)
+        if name is None:
+            name = self._names[code] = self.plans.codes[code].group.name
+        return name
 
     def _largeness(self, calls: Sequence[Call]) -> float:
         """Where between the small and the large network of the protocol this one is."""
         small, large = self.sizes_kib
         return min(1.0, max(0.0, (footprint_kib(calls) - small) / max(large - small, 1)))
 
-    def _guesses(self, calls: Sequence[Call]) -> dict[str, States]:
-        missing = list(dict.fromkeys(it.code for it in calls if it.code not in self.times))
+    def _guesses(self, calls: Sequence[Call]) -> Mapping[str, States]:
+        codes = self.plans.codes
+        missing = {it.code: codes[it.code] for it in calls if it.code not in self.times}
         if not missing:
             return {}
         if self.model is None:
-            names = [self.plans.codes[key].group.name for key in missing]
+            names = [code.group.name for code in missing.values()]
             raise InputError(
                 f"{len(missing)} kernels were not measured, and there are too few to learn from",
                 found=", ".join(names[:3]) + (", ..." if len(names) > 3 else ""),
                 expected="`mnv3gen latency-table` for this network, or for a space that has it",
             )
-        codes = [self.plans.codes[key] for key in missing]
-        return dict(zip(missing, self.model.guess(codes), strict=True))
+        return self.model.guess(missing)
 
 
 def mixed(states: States, near: float, large: float) -> float:

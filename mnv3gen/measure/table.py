@@ -36,7 +36,7 @@ def plan(plans: Plans, networks: Iterable[Network], advance: Advance) -> dict[st
     """Plan some networks; the distinct kernels of them, by the hash of their code."""
     networks = list(networks)
     for piece in plans.new_pieces(networks):
-        plans.calls(piece)
+        plans.plan(piece)
         advance()
     keys = {call.code: None for network in networks for call in plans.calls(network)}
     return {key: plans.codes[key] for key in keys}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from mnv3gen.targets import load
 
 SYSTEM_FOLDERS = ("/bin", "/usr/bin", "/system/bin")
 NO_PROGRAM = 127
+ANSWER_SECONDS = 5.0
 SESSION_SECONDS = 3600  # after which the tracker takes the device back
 
 
@@ -110,6 +112,8 @@ class TrackerConnection:
         with self._explained(
             f"no tracker answers at {place}", "start it: mnv3gen devices --tracker PORT"
         ):
+            # TVM itself would try for a minute.
+            socket.create_connection((self.place.host, self.place.port), ANSWER_SECONDS).close()
             tracker = rpc.connect_tracker(self.place.host, self.place.port)
             keys = _keys(tracker.summary())
         if self.key not in keys:

@@ -1,8 +1,8 @@
 """A network cut where no kernel reaches across: pieces are planned once, whatever they stand in.
 
 A generator computes kernels of one bneck together, of the stem with the first one, or of the last
-convolution with the pool. So the table may be cut after a linear projection, unless what comes next
-begins with a depthwise convolution or joins tensors, or reads a label from before the cut.
+convolution with the pool. So the table may be cut between two dense convolutions, unless the first
+is followed by squeeze-and-excite, or a label from before the cut is read after it.
 `tests/measure` compares pieces' plans with those of whole networks.
 """
 
@@ -45,8 +45,26 @@ def pieces_of(network: Network) -> Iterator[Key]:
     shapes = [shape for shape, _ in row_shapes(network)]
     places = [0, *_cuts(network, shapes), len(network.rows)]
     for start, stop in pairwise(places):
-        rows = network.rows[start:stop]
+        rows = _renamed(network.rows[start:stop])
         yield Key(shapes[start], rows, network.conventions, network.classes)
+
+
+def _renamed(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Labels that say nothing but which row they stand for."""
+    names = {"": ""}
+    for row in rows:
+        for name, _ in row.labels:
+            names[name] = f"x{len(names)}"
+    if len(names) == 1:
+        return rows
+    return tuple(
+        replace(
+            row,
+            labels=tuple((names[name], part) for name, part in row.labels),
+            sources=tuple(names[source] for source in row.sources),
+        )
+        for row in rows
+    )
 
 
 def _cuts(network: Network, shapes: list[Shape]) -> Iterator[int]:
@@ -74,10 +92,8 @@ def _last_reads(rows: tuple[Row, ...]) -> list[int]:
 
 
 def _ends(row: Row) -> bool:
-    """Whether a row ends in a linear projection."""
-    return row.operator == "bneck" or (
-        row.operator == "conv2d" and row.nonlinearity == "" and not row.squeeze
-    )
+    """Whether a row ends in a dense convolution, or adds to one."""
+    return row.operator in ("bneck", "add") or (row.operator == "conv2d" and not row.squeeze)
 
 
 def _begins(row: Row, shape: Shape) -> bool:

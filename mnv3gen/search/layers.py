@@ -16,9 +16,10 @@ SKIPS = ("identity", "none")
 class Layer:
     """One layer of a block.
 
-    `operator`: "conv", a full convolution; "sepconv", depthwise and projection; "bneckE", with an
-    expansion by E. `skip`: "identity" adds the layer's input where the shapes are the same, "none"
-    does not. `out` is in channels.
+    `operator`: "conv", a full convolution, which has no squeeze-and-excite; "sepconv", depthwise
+    and projection, which only the first block may be; "bneckE", with an expansion by E. `skip`:
+    "identity" adds the layer's input where the shapes are the same, "none" does not. `out` is in
+    channels.
     """
 
     operator: str
@@ -61,11 +62,10 @@ def append(rows: list[Row], layer: Layer, at: Place) -> None:
 
 def _append_convolution(rows: list[Row], layer: Layer, at: Place) -> None:
     """A full convolution adds its input only where it repeats another of the same block."""
-    squeeze = ticked_squeeze(at.conventions, layer.out, at.channels) if layer.squeeze else 0
     adds = layer.skip == "identity" and at.repeats and at.stride == 1
     if adds:
         rows[-1] = replace(rows[-1], labels=((f"{at.name}_in", ""),))
-    rows.append(Row("conv2d", layer.kernel, 0, layer.out, squeeze, at.nonlinearity, at.stride))
+    rows.append(Row("conv2d", layer.kernel, 0, layer.out, 0, at.nonlinearity, at.stride))
     if adds:
         rows.append(_joining("add", (f"{at.name}_in", "")))
 

@@ -71,7 +71,17 @@ class Space:
         outs = sorted({make_divisible(seed.out * share) for share in self.filters})
         counts = sorted({max(1, seed.layers + more) for more in self.layers})
         every = itertools.product(self.operators, self.kernels, self.squeeze, self.skip, outs)
-        return tuple(Block(Layer(*it), count) for it in every for count in counts)
+        layers = (Layer(*it) for it in every)
+        # The next block's first kernel may scale what squeeze-and-excite says, and what begins with
+        # a depthwise convolution may be computed with the block before: such kernels would depend
+        # on two blocks.
+        kept = (
+            it
+            for it in layers
+            if not (it.operator == "conv" and it.squeeze)
+            and not (it.operator == "sepconv" and number)
+        )
+        return tuple(Block(layer, count) for layer in kept for count in counts)
 
     @property
     def size(self) -> int:
@@ -137,12 +147,16 @@ class Space:
             self.seed, name="piece", height=height, width=width, channels=channels, rows=rows
         )
 
-    def _layers(self, number: int) -> tuple[Block, ...]:
-        """Every layer of a block, at most once repeated: more repetitions are the same again."""
-        most: dict[Layer, int] = {}
+    def _layers(self, number: int) -> list[Block]:
+        """Every layer of a block, at most once repeated: more repetitions are the same again.
+
+        But full convolutions that add their inputs are one piece, however many there are.
+        """
+        blocks: dict[Block, None] = {}
         for block in self.choices(number):
-            most[block.layer] = max(most.get(block.layer, 1), min(block.layers, 2))
-        return tuple(Block(layer, count) for layer, count in most.items())
+            whole = block.layer.operator == "conv" and block.layer.skip == "identity"
+            blocks[block if whole else replace(block, layers=min(block.layers, 2))] = None
+        return list(blocks)
 
     def _widths(self, number: int) -> list[int]:
         """What a block may read."""

@@ -95,7 +95,8 @@ static void go_elsewhere(struct place *place, size_t bytes) {
     size_t some = place->other_bytes - place->other_at;
     if (some > bytes) some = bytes;
     go_over(place->other + place->other_at, some);
-    place->other_at = (place->other_at + some) % place->other_bytes;
+    place->other_at += some; /* armv7 has no remainder */
+    if (place->other_at == place->other_bytes) place->other_at = 0;
     bytes -= some;
   }
 }

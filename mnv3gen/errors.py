@@ -68,6 +68,21 @@ class BundleError(InputError):
     """A folder that is not a bundle, or one that was changed after compilation."""
 
 
+class DeviceError(Mnv3genError):
+    """A device that is not reached, does not do what it is asked to, or answers nonsense.
+
+    `fix` is what the user may do about it.
+    """
+
+    def __init__(self, device: str, problem: str, fix: str | None = None) -> None:
+        self.device, self.problem, self.fix = device, problem, fix
+        super().__init__(f"{device}: {problem}" + (f"\n  fix: {fix}" if fix else ""))
+
+
+class DeviceLostError(DeviceError):
+    """A device that was reached before and is not any more, or does not answer in time."""
+
+
 def nearest_names(name: str, choices: Iterable[str], count: int = 3) -> tuple[str, ...]:
     """The valid choices most like ``name``, best first; empty when nothing is close."""
     return tuple(difflib.get_close_matches(name, list(choices), n=count, cutoff=0.5))

@@ -19,6 +19,7 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MNV3GEN_CACHE", str(folder))
+        patch.setenv("MNV3GEN_RECORDS", str(folder / "records"))
         patch.delenv("MNV3GEN_PATH", raising=False)
         yield folder
     shutil.rmtree(folder)

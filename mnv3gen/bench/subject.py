@@ -72,8 +72,9 @@ def compiled(
     folder: Path,
     observe: Observer,
     int8: bool = False,
+    target: str = "host",
 ) -> Subject:
-    """Compile a network for this machine into a new folder, or take it from the cache.
+    """Compile a network, for this machine mostly, into a new folder, or take it from the cache.
 
     Without ``weights``, a safetensors file, they are random. With ``int8`` the ranges are those of
     a seeded input, since time does not depend on them. Raises as `check_metadata`, `load_weights`
@@ -84,7 +85,7 @@ def compiled(
         check_metadata(weights, network.conventions)
     values = seeded_weights(graph, seed) if weights is None else load_weights(weights, graph)
     source = f"{SEEDED}{seed}" if weights is None else weights.name
-    request = Request(network, load("host"), values, source)
+    request = Request(network, load(target), values, source)
     quantized = None
     if int8:
         observe("calibrate")

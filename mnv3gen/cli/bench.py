@@ -42,6 +42,7 @@ Examples:
   mnv3gen bench --all-networks --width 0.5 --width 1 --resolution 160 --resolution 224
   mnv3gen bench --ablation nonlinearity          table 5 of the paper
   mnv3gen bench --int8 --against onnxruntime,openvino
+  mnv3gen bench mobilenet_v3_large --device pi   on a device: docs/devices.md
 """
 
 
@@ -76,6 +77,8 @@ Examples:
     help="Runs in a row; the first 2 do not count.",
 )
 @click.option("--cpu", type=click.IntRange(min=0), help="The processor.  [default: the last]")
+@click.option("--device", metavar="D", help="Time ours on a device: see `mnv3gen devices`.")
+@click.option("--target", metavar="T", help="What to compile for --device.  [default: its own]")
 @click.option("--plot", type=click.Path(path_type=Path), help="Write bars (.png, .svg, .pdf).")
 @json_option
 def command(
@@ -89,6 +92,8 @@ def command(
     rounds: int | None,
     block: int,
     cpu: int | None,
+    device: str | None,
+    target: str | None,
     plot: Path | None,
     as_json: bool,
     variant: tuple[str, ...],
@@ -102,6 +107,17 @@ def command(
     With --int8 a NETWORK is quantized by the ranges of a seeded input; the peers get the same
     scales, and round in their own ways.
     """
+    if device is not None:
+        if against or ablation or plot or rounds or peer_env or list_peers:
+            raise click.UsageError("--device times our own code alone: no peers, rounds or plots")
+        from mnv3gen.cli.bench_device import bench_on_device
+        from mnv3gen.devices.device import find_device
+
+        own = Form(variants=variant, **form)
+        place = find_device(device, target, cpu)
+        return bench_on_device(_names(networks, all_networks), own, place, seconds, as_json)
+    if target is not None:
+        raise click.UsageError("--target goes with --device")
     from mnv3gen.bench.environments import read_pythons
 
     pythons = read_pythons(peer_env)

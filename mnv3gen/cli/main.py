@@ -29,6 +29,11 @@ COMMANDS = {
     "bench": "Time networks beside other inference engines.",
     "tune": "Search the kernels' parameters by measuring them.",
     "logs": "Check, show and prune the committed tuning logs.",
+    "devices": "What devices there are, and what each lacks.",
+    "doctor": "Check a device, one line a check, with the fix.",
+    "latency-table": "Measure every kernel of a search space on a device.",
+    "predict": "What a network takes on a device, without running it.",
+    "records": "List, merge and prune measurements.",
     "profile": "Where a bundle's work goes: time or executed instructions, by kernel.",
 }
 

@@ -69,7 +69,6 @@ def compile_kernels(
     `quantized` makes it integers; graph and weights are then its own.
     """
     from tvm.target import Target as TvmTarget
-    from tvm.tirx.transform import LowerIntrin, LowerTVMBuiltin, StmtSimplify
 
     phases = Phases(observe, dump)
     tvm_target = TvmTarget(target.tvm_dict())
@@ -86,10 +85,7 @@ def compile_kernels(
         module = phases.run(
             "generate", lambda it: _joined(it, generated, prefix, tvm_target), lowered
         )
-        module = phases.run("simplify", StmtSimplify(), module)
-        module = phases.run("lower-builtins", LowerTVMBuiltin(), module)
-        module = phases.run("lower-intrinsics", LowerIntrin(), module)
-        code = phases.run("generate-code", lambda it: _generate(it, tvm_target), module)
+        code = _machine_code(phases, module, tvm_target)
     code.write_to_file(str(object_file))
     return Kernels(plan, program)
 
@@ -113,6 +109,24 @@ def generate(plan: Plan, target: Target) -> dict[str, Generated]:
                 step.group, target.core, step.choice.parameters, step.ahead
             )
     return written
+
+
+def machine_code(functions: Mapping[str, Any], tvm_target: Any) -> Any:
+    """TVM's module of machine code for lowered C functions, by their symbols."""
+    import tvm
+
+    with tvm_target:
+        phases = Phases(lambda phase: None, None)
+        return _machine_code(phases, tvm.IRModule(dict(functions)), tvm_target)
+
+
+def _machine_code(phases: Phases, module: tvm.IRModule, tvm_target: Any) -> Any:
+    from tvm.tirx.transform import LowerIntrin, LowerTVMBuiltin, StmtSimplify
+
+    module = phases.run("simplify", StmtSimplify(), module)
+    module = phases.run("lower-builtins", LowerTVMBuiltin(), module)
+    module = phases.run("lower-intrinsics", LowerIntrin(), module)
+    return phases.run("generate-code", lambda it: _generate(it, tvm_target), module)
 
 
 def _planned(calls: Calls, target: Target, tuned: Tuned, storage: WeightStorage) -> Plan:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from mnv3gen.errors import Mnv3genError
@@ -47,13 +48,23 @@ def link_benchmark(name: str, target: Target, folder: Path) -> Path:
     It has no libc: zig would first build one for the target, which takes a minute.
     """
     sources = (f"{name}-benchmark.c", f"{name}-memory.c")
+    return link_program("benchmark", sources, [f"lib{name}.a"], target, folder)
+
+
+def link_program(
+    program: str, sources: Iterable[str], others: Iterable[str], target: Target, folder: Path
+) -> Path:
+    """A static executable from C sources without a libc and from objects or archives."""
     objects = [_compile(source, target, folder) for source in sources]
-    _link(
-        target,
-        ["-static", "-o", "benchmark", "--strip-all", *objects, f"lib{name}.a"],
-        folder=folder,
-    )
-    return folder / "benchmark"
+    _link(target, ["-static", "-o", program, "--strip-all", *objects, *others], folder=folder)
+    return folder / program
+
+
+def link_shared(program: str, sources: Iterable[str], target: Target, folder: Path) -> Path:
+    """A shared library from C sources without a libc, with what they mark as visible."""
+    objects = [_compile(source, target, folder) for source in sources]
+    _link(target, ["-shared", "-o", program, "--no-undefined", *objects], folder=folder)
+    return folder / program
 
 
 def _link(target: Target, *arguments: list[str], folder: Path) -> None:

@@ -7,7 +7,7 @@ ask for the latter's weights: as late as the memory's rate allows, and no more t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from mnv3gen.compile.plan import Plan, Step
@@ -23,19 +23,36 @@ KIB = 1024
 
 def plan_prefetch(plan: Plan, core: Core) -> Plan:
     """The plan with `ahead` and `ahead_from` set on every step that has time to prefetch."""
+    sizes = [step.weight_bytes for step in plan.steps]
+    capacities = [capacity(step, core) for step in plan.steps]
+    steps = [
+        replace(step, ahead=lines, ahead_from=start)
+        for step, (lines, start) in zip(plan.steps, spread(sizes, capacities, core), strict=True)
+    ]
+    return Plan(tuple(_equalized(steps)))
+
+
+def spread(
+    weight_bytes: Sequence[int], capacities: Sequence[int], core: Core
+) -> list[tuple[int, int]]:
+    """For each step how many lines it prefetches, and from which byte of all weights.
+
+    `weight_bytes` and `capacities` are those of each step: what it reads, and the lines that it has
+    time for.
+    """
     window = int(max(core.l2_kib, core.l3_kib) * KIB * SHARE_OF_CACHE)
     starts = [0]  # of each step's weights
-    for step in plan.steps:
-        starts.append(starts[-1] + step.weight_bytes)
+    for size in weight_bytes:
+        starts.append(starts[-1] + size)
     reached = starts[-1]
-    steps: list[Step] = []
-    for index in reversed(range(len(plan.steps))):
-        step, end = plan.steps[index], starts[index + 1]
+    found: list[tuple[int, int]] = []
+    for index in reversed(range(len(weight_bytes))):
+        end = starts[index + 1]
         reached = min(reached, end + window)  # what should have been asked for when it ends
-        lines = min(_capacity(step, core), max(0, -(-(reached - end) // LINE)))
+        lines = min(capacities[index], max(0, -(-(reached - end) // LINE)))
         reached = max(end, reached - lines * LINE)
-        steps.append(replace(step, ahead=lines, ahead_from=reached))
-    return Plan(tuple(_equalized(steps[::-1])))
+        found.append((lines, reached))
+    return found[::-1]
 
 
 def _equalized(steps: list[Step]) -> Iterator[Step]:
@@ -47,7 +64,7 @@ def _equalized(steps: list[Step]) -> Iterator[Step]:
         yield replace(step, ahead=largest[step.group.name])
 
 
-def _capacity(step: Step, core: Core) -> int:
+def capacity(step: Step, core: Core) -> int:
     """The lines that a step has time for."""
     if not getattr(step.schedule.module, "PREFETCHES", False):
         return 0

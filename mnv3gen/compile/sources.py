@@ -76,8 +76,14 @@ def write_benchmark(
         "largest": repr(float(np.abs(expected).max())),
         "tolerance": repr(tolerance),
     }
-    parts = ("benchmark.c", "text.h", "linux.h")
+    parts = ("benchmark.c", "text.h", "linux.h", "state.h")
     return {f"{name}-{part}": _fill(part, values) for part in parts}
+
+
+def write_support(name: str) -> dict[str, str]:
+    """What a program without a libc has in its place, by file name."""
+    parts = ("text.h", "linux.h", "state.h", "memory.c")
+    return {f"{name}-{part}": _fill(part, {"name": name}) for part in parts}
 
 
 def expected_stride(size: int) -> int:

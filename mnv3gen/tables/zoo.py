@@ -11,6 +11,7 @@ from mnv3gen.resources import PACKAGE
 from mnv3gen.tables.network import Network
 from mnv3gen.tables.parse import load
 from mnv3gen.tables.scaling import Width, resized, scaled, with_classes
+from mnv3gen.tables.shapes import row_shapes
 from mnv3gen.tables.variants import apply_variant
 
 ZOO = PACKAGE / "tables" / "zoo"
@@ -67,3 +68,15 @@ def read_resolution(resolution: str | int) -> tuple[int, int]:
         found = str(resolution)[:60]
         raise InputError("not a resolution", place="resolution", found=found, expected=expected)
     return int(match[1]), int(match[2] or match[1])
+
+
+def classifiers() -> tuple[str, ...]:
+    """Return the names of the networks that are trunk and classifier, without a head."""
+    found = ((name, get(name)) for name in names())
+    return tuple(name for name, network in found if not network.outputs and _classifies(network))
+
+
+def _classifies(network: Network) -> bool:
+    """Tell whether the last row gives one value a class for the whole image."""
+    last = row_shapes(network)[-1][1]
+    return last == (1, 1, network.classes)

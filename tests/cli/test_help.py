@@ -21,6 +21,11 @@ COMMANDS = (
     "tune",
     "logs",
     "profile",
+    "devices",
+    "doctor",
+    "latency-table",
+    "predict",
+    "records",
 )
 SLOW_TO_IMPORT = {"tvm", "torch", "onnx", "onnxruntime", "numpy", "unicorn", "capstone", "PIL"}
 
@@ -60,6 +65,10 @@ def test_an_unknown_command_offers_the_nearest() -> None:
         ["bench", "--help"],
         ["bench", "--list-peers"],
         ["profile", "--help"],
+        ["devices", "--help"],
+        ["latency-table", "--help"],
+        ["predict", "--help"],
+        ["records", "--help"],
         ["describe", "mobilenet_v3_large", "--width", "0.75", "--json"],
         ["describe", "mobilenet_v3_large"],
         ["targets"],

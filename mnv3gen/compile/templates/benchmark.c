@@ -3,6 +3,8 @@
  *   benchmark                         check the result for the seeded input, then time it
  *   benchmark --runs N --warmup N     time N calls after N that do not count
  *   benchmark --check                 only check
+ *   benchmark --cpu N --limit S       on that processor; end by SIGALRM after S seconds
+ *   benchmark --state                 also print how the processor is doing, before and after
  *   benchmark --input F --output F    run on a file of raw float32 values, write the raw outputs
  *
  * Prints one JSON object. Exit code 0, or 1 if the result is wrong, or 2 for a wrong argument.
@@ -12,6 +14,7 @@
  */
 #include "${name}.h"
 #include "${name}-text.h"
+#include "${name}-state.h"
 
 /* What the reference executor computes for the seeded input: every ${stride}th value. */
 static const float expected[] = {${expected}};
@@ -93,6 +96,14 @@ static void print_field(const char *name, double ms) {
   write_fixed(OUT, ms);
 }
 
+static void print_state_as(const char *name, long cpu) {
+  write_text(OUT, ", \"");
+  write_text(OUT, name);
+  write_text(OUT, "\": {");
+  print_state(cpu, "");
+  write_text(OUT, "}");
+}
+
 static void time_runs(long runs, long warmup, float *input, float *output, void *workspace) {
   double *times = buffer((size_t)runs * sizeof(double));
   for (long i = 0; i < warmup; i++) ${name}_run(input, output, workspace);
@@ -110,16 +121,21 @@ static void time_runs(long runs, long warmup, float *input, float *output, void 
 }
 
 int main(int count, char **arguments) {
-  long runs = 50, warmup = 5;
+  long runs = 50, warmup = 5, cpu = -1, state = 0, limit = 0;
   const char *from = NULL, *to = NULL;
   for (int i = 1; i < count; i++) {
     if (same(arguments[i], "--runs")) runs = number(&i, count, arguments, 1);
     else if (same(arguments[i], "--warmup")) warmup = number(&i, count, arguments, 0);
     else if (same(arguments[i], "--check")) runs = 0;
+    else if (same(arguments[i], "--cpu")) cpu = number(&i, count, arguments, 0);
+    else if (same(arguments[i], "--limit")) limit = number(&i, count, arguments, 1);
+    else if (same(arguments[i], "--state")) state = 1;
     else if (same(arguments[i], "--input")) from = word(&i, count, arguments, "needs a file");
     else if (same(arguments[i], "--output")) to = word(&i, count, arguments, "needs a file");
     else fail("unknown argument", arguments[i], 0);
   }
+  if (limit) end_after(limit);
+  if (cpu >= 0) stay_on(cpu);
   float *input = buffer(${macro}_INPUT_BYTES), *output = buffer(${macro}_OUTPUT_BYTES);
   void *workspace = buffer(${macro}_WORKSPACE_BYTES);
   if (from) read_file(from, input, ${macro}_INPUT_BYTES);
@@ -145,7 +161,9 @@ int main(int count, char **arguments) {
     write_text(OUT, ", \"max_error\": ");
     write_scientific(OUT, error);
     write_text(OUT, right ? ", \"correct\": true" : ", \"correct\": false");
+    if (state) print_state_as("before", cpu);
     if (runs && right) time_runs(runs, warmup, input, output, workspace);
+    if (state) print_state_as("after", cpu);
   }
   write_text(OUT, "}\n");
   return right ? 0 : 1;

@@ -1,0 +1,158 @@
+"""`mnv3gen latency-table`: measure every kernel that a search space can produce on a device."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mnv3gen.cli.options import json_option
+
+if TYPE_CHECKING:
+    from mnv3gen.measure.kernels import KernelMeasurer
+    from mnv3gen.tables.network import Network
+
+EPILOG = """\b
+Spaces: mnasnet, mnasnet-inverted, or a TOML file (docs/latency.md).
+Every kernel is written down as it is measured: a run that was stopped goes on where it was.
+
+\b
+Examples:
+  mnv3gen latency-table --space mnasnet --device pi -o table/
+  mnv3gen latency-table mobilenet_v3_large my_table.bneck --device local
+  mnv3gen latency-table --all-networks --device ssh://pi@raspberrypi.local --target rpi4
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("networks", nargs=-1, metavar="[NETWORK]...")
+@click.option("--space", metavar="S", help="A search space, or a .toml file of one.")
+@click.option("--all-networks", is_flag=True, help="Every classification network of the zoo.")
+@click.option("--device", default="local", show_default=True, help="See `mnv3gen devices`.")
+@click.option("--target", metavar="T", help="What to compile for it.  [default: the device's]")
+@click.option("--cpu", type=click.IntRange(min=0), help="The processor.  [default: the device's]")
+@click.option("--runs", default=15, show_default=True, type=click.IntRange(3, 1000))
+@click.option("--cool-down", default=0.0, show_default=True, type=click.FloatRange(0, 600))
+@click.option("--jobs", type=click.IntRange(min=1), help="Compilers at a time.  [default: all]")
+@click.option("--build-only", is_flag=True, help="Plan and compile, and measure another time.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Also write the table to this folder."
+)
+@json_option
+def command(
+    networks: tuple[str, ...],
+    space: str | None,
+    all_networks: bool,
+    device: str,
+    target: str | None,
+    cpu: int | None,
+    runs: int,
+    cool_down: float,
+    jobs: int | None,
+    build_only: bool,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure the kernels of NETWORKS, or of a whole search space, on a device."""
+    from mnv3gen.devices.device import find_device, target_name
+    from mnv3gen.measure.records import FILE, Records, records_folder
+    from mnv3gen.targets import load
+
+    chosen = find_device(device, target, cpu)
+    compiled_for = load(target_name(chosen))
+    wanted = list(_wanted(networks, space, all_networks))
+    from mnv3gen.measure import export
+    from mnv3gen.measure.kernels import KernelMeasurer
+    from mnv3gen.measure.protocol import Protocol
+    from mnv3gen.measure.session import Session
+
+    folder = records_folder(chosen.name)
+    records = Records(folder / FILE)
+    if records.damaged:
+        lines = ", ".join(map(str, records.damaged[:5]))
+        click.echo(f"mnv3gen: warning: {folder / FILE}: skipped damaged lines {lines}", err=True)
+    protocol = Protocol(cpu=chosen.cpu, runs=runs, warmup=2, cool_down=cool_down)
+    session = Session(chosen)
+    measurer = KernelMeasurer(session, compiled_for, protocol, records)
+    if not as_json:
+        click.echo(f"device    {chosen.name}, cpu {'any' if chosen.cpu is None else chosen.cpu}")
+        click.echo(f"target    {compiled_for.name}: {compiled_for.description}")
+        click.echo(f"records   {folder / FILE}")
+    try:
+        summary = _measure(measurer, wanted, folder, jobs, build_only)
+    finally:
+        session.close()
+    if output is not None:
+        export.write(folder, output)
+        summary["table"] = str(output)
+    click.echo(json.dumps(summary, indent=1) if as_json else _text(summary))
+
+
+def _wanted(networks: tuple[str, ...], space: str | None, every: bool) -> Iterable[Network]:
+    from mnv3gen.tables.zoo import classifiers, get, resolve
+
+    if not (networks or space or every):
+        raise click.UsageError("a --space, NETWORKs or --all-networks")
+    if space is not None:
+        from mnv3gen.search.spaces import load_space
+
+        yield from load_space(space).pieces()
+    for name in networks:
+        yield resolve(name)
+    if every:
+        yield from map(get, classifiers())
+
+
+def _measure(
+    measurer: KernelMeasurer,
+    networks: list[Network],
+    folder: Path,
+    jobs: int | None,
+    build_only: bool,
+) -> dict[str, Any]:
+    """Plan, compile, measure, each with its bar."""
+    from mnv3gen.cli.progress import counted
+    from mnv3gen.measure import table
+
+    target = measurer.target
+    plans = table.open_plans(target, folder)
+    pieces = len(plans.new_pieces(networks))
+    with counted("plan", pieces) as advance:
+        codes = table.plan(plans, networks, advance)
+    timed = table.measurable(codes)
+    waiting = table.waiting(timed, measurer)
+    summary: dict[str, Any] = {
+        "pieces": len(plans.known),
+        "kernels": len(codes),
+        "not_timed_alone": len(codes) - len(timed),
+        "known": len(timed) - len(waiting),
+    }
+    with counted("compile", table.count_batches(waiting)) as advance:
+        batches = list(table.build(waiting, target, advance, jobs))
+    if not build_only:
+        with counted("measure", len(waiting)) as advance:
+            measurer.advance = advance
+            table.measure(measurer, batches)
+    found = [it for key, code in timed.items() if (it := measurer.record(key, code)) is not None]
+    summary |= {
+        "measured": len(found),
+        "noisy": sum(record.noisy for record in found),
+        "skipped": measurer.skipped,
+    }
+    return summary
+
+
+def _text(summary: dict[str, Any]) -> str:
+    lines = [
+        f"kernels   {summary['kernels']} distinct, {summary['measured']} measured "
+        f"({summary['known']} before), {summary['noisy']} of them noisy",
+    ]
+    if summary["not_timed_alone"]:
+        lines.append(f"          {summary['not_timed_alone']} of TVM's own, which are guessed")
+    lines += [f"skipped   {name}: {reason}" for name, reason in summary["skipped"].items()]
+    if "table" in summary:
+        lines.append(f"table     {summary['table']}")
+    return "\n".join(lines)

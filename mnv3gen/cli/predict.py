@@ -1,0 +1,100 @@
+"""`mnv3gen predict`: what a network takes on a device, from what was measured there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mnv3gen.cli.options import json_option, network_options
+
+if TYPE_CHECKING:
+    from mnv3gen.measure.predict import Part, Prediction, Predictor
+    from mnv3gen.tables.network import Network
+
+EPILOG = """\b
+A kernel that was not measured is guessed by a model of those that were.
+`mnv3gen latency-table` measures kernels, `mnv3gen bench --device` whole networks.
+
+\b
+Examples:
+  mnv3gen predict my_table.bneck --device pi
+  mnv3gen predict mobilenet_v3_large --width 0.75 --table table/ --json
+"""
+LISTED = 12  # kernels
+
+
+@click.command(epilog=EPILOG)
+@network_options()
+@click.option("--device", default="local", show_default=True, help="See `mnv3gen devices`.")
+@click.option("--target", metavar="T", help="What it is compiled for.  [default: the device's]")
+@click.option(
+    "--table",
+    type=click.Path(path_type=Path),
+    help="A folder by `latency-table -o`.  [default: what was measured on the device]",
+)
+@click.option("--all-kernels", is_flag=True, help="List every call, not the longest only.")
+@json_option
+def command(
+    network: Network,
+    device: str,
+    target: str | None,
+    table: Path | None,
+    all_kernels: bool,
+    as_json: bool,
+) -> None:
+    """Predict the latency of NETWORK on a device, without running it."""
+    from mnv3gen.devices.device import find_device, target_name
+    from mnv3gen.measure.latency import load_predictor
+    from mnv3gen.measure.records import records_folder
+    from mnv3gen.targets import load
+
+    chosen = find_device(device, target)
+    folder = table or records_folder(chosen.name)
+    predictor = load_predictor(folder, load(target_name(chosen)))
+    prediction = predictor.predict(network)
+    if as_json:
+        click.echo(json.dumps(_dictionary(network, prediction, predictor), indent=1))
+    else:
+        click.echo(_text(network, prediction, predictor, None if all_kernels else LISTED))
+
+
+def _dictionary(network: Network, prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
+    return {
+        "network": network.name,
+        "ms": round(prediction.ms, 6),
+        "interval_ms": round(prediction.interval_ms, 6),
+        "kind": "predicted from measured kernels",
+        "calls": len(prediction.parts),
+        "measured": sum(part.measured for part in prediction.parts),
+        "guessed": prediction.guessed,
+        "overhead_ms": round(predictor.overhead_ms, 9),
+        "parts": [
+            {"kernel": part.kernel, "ms": round(part.ms, 6), "measured": part.measured}
+            for part in prediction.parts
+        ],
+    }
+
+
+def _text(network: Network, prediction: Prediction, predictor: Predictor, most: int | None) -> str:
+    parts = prediction.parts
+    guessed = [part for part in parts if not part.measured]
+    lines = [
+        f"predicted {prediction.ms:.3f} ms ± {prediction.interval_ms:.3f} (19 of 20 networks)",
+        f"kernels   {len(parts) - len(guessed)} of {len(parts)} calls were measured; "
+        f"{sum(part.ms for part in guessed):.3f} ms are guessed",
+        f"overhead  {predictor.overhead_ms * 1e6:.0f} ns a call",
+    ]
+    if guessed and predictor.model is not None:
+        lines.append(f"guesses   off by {predictor.model.error:.0%} (standard deviation)")
+    shown = sorted(parts, key=lambda part: -part.ms)[:most] if most else list(parts)
+    lines += [_row(part) for part in shown]
+    if most and len(parts) > most:
+        lines.append(f"{'':9} and {len(parts) - most} more; --all-kernels lists them")
+    return "\n".join(lines)
+
+
+def _row(part: Part) -> str:
+    return f"{part.ms:9.4f} {'measured' if part.measured else 'guessed '} {part.kernel}"

@@ -1,0 +1,1 @@
+"""Search spaces: which networks there are to choose from."""

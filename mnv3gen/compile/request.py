@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnv3gen.compile import cache
+from mnv3gen.compile.one_pixel import ONE_PIXEL
 from mnv3gen.compile.storage import check_storage
 from mnv3gen.compile.tuned import NOTHING, Tuned, load_tuned
 from mnv3gen.errors import InputError
@@ -26,7 +27,8 @@ class Request:
 
     `by_rule` ignores tuned parameters; with `require_tuned`, a kernel without them is an error.
     `quantized` is the int8 form of the network, and `calibration` says in the manifest what its
-    ranges come from; it excludes another storage.
+    ranges come from; it excludes another storage. With `layers_alone` nothing is computed together
+    with another layer, as a runtime that calls one operator after the other does.
     InputError if both are asked for, or if the target cannot read weights of that `storage`.
     """
 
@@ -41,6 +43,7 @@ class Request:
     require_tuned: bool = False
     quantized: Quantized | None = None
     calibration: str = ""
+    layers_alone: bool = False
 
     def __post_init__(self) -> None:
         check_storage(self.storage, self.target)
@@ -61,6 +64,8 @@ class Request:
     @property
     def tuned(self) -> Tuned:
         """The tuning records that may be used. InputError if one cannot be read."""
+        if self.layers_alone:
+            return ONE_PIXEL
         return NOTHING if self.by_rule else load_tuned(self.target)
 
     @property
@@ -100,5 +105,6 @@ class Request:
                 str(self.require_tuned),
                 self._integers,
                 self.calibration,
+                *(["layers alone"] if self.layers_alone else []),
             ]
         )

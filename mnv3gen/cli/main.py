@@ -26,7 +26,8 @@ COMMANDS = {
     "bench": "Time networks beside other inference engines.",
     "tune": "Search the kernels' parameters by measuring them.",
     "logs": "Check, show and prune the committed tuning logs.",
-    "profile": "Where a bundle's work goes: time or executed instructions, by kernel.",
+    "profile": "Where a bundle's work goes: time, instructions or modelled cycles, by kernel.",
+    "report": "The paper's latencies beside modelled cycles; how far those can be trusted.",
 }
 
 EXAMPLES = """\b

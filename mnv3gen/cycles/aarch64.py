@@ -39,6 +39,9 @@ _ACCUMULATE = (
     "sqxtn2 uqxtn2 sqxtun2 shrn2 rshrn2 fcvtn2"
 )
 _ACCUMULATING = frozenset(_ACCUMULATE.split())  # what is written is read before
+_OVERWRITE = "lsl lsr asr ror ubfiz sbfiz ubfx sbfx sxtw sxth sxtb uxtb uxth fmov"
+_OVERWRITING = frozenset(_OVERWRITE.split())  # what is written is not read before
+_COMPARING = ("cmp", "cmn", "tst", "fcmp", "fcmpe", "ccmp", "ccmn", "fccmp")
 _VECTOR = re.compile(r"\b([vqdshb])(\d+)\b(?:\.(\d*)([bhsd]))?")
 _GENERAL = re.compile(r"[xw](\d+)$")
 _ALIASES = {"fp": 29, "lr": 30, "sp": STACK, "wsp": STACK, "nzcv": FLAGS}
@@ -61,6 +64,9 @@ def decode(it: Any) -> Decoded:
     operands = it.op_str
     vectors = _VECTOR.findall(operands)
     reads, writes = (_numbers(it, registers) for registers in it.regs_access())
+    if name in _COMPARING:  # capstone takes the first operand for written
+        reads = _numbers(it, [op.reg for op in it.operands if op.type == capstone.CS_OP_REG])
+        writes = {FLAGS}
     destination = _first_register(it)
     accumulator = None
     if name in _ACCUMULATING or _writes_lane(operands):
@@ -68,6 +74,8 @@ def decode(it: Any) -> Decoded:
         reads |= {destination} if destination is not None else set()
     if name in ("fmadd", "fmsub", "fnmadd", "fnmsub", "madd", "msub", "smaddl", "umaddl"):
         accumulator = _register(it, it.operands[3].reg)
+    if name in _OVERWRITING:  # capstone takes what is written for read
+        reads = _numbers(it, [op.reg for op in it.operands[1:] if op.type == capstone.CS_OP_REG])
     if name in ("movi", "mvni") or _is_zeroing(name, it):
         reads = set()
     conditional, branches = _branch(it)
@@ -109,8 +117,9 @@ def _kind(name: str, it: Any, vectors: list[tuple[str, str, str, str]]) -> tuple
         return "divide", 1
     if name in ("nop", "hint", "bti"):
         return "none", 1
-    shifts = any(op.shift.type and op.shift.value for op in it.operands)
-    extends = any(op.ext for op in it.operands)
+    sources = [op for op in it.operands if op.type == capstone.CS_OP_REG]
+    shifts = any(op.shift.type and op.shift.value for op in sources)
+    extends = any(op.ext for op in sources)
     return ("shifted" if shifts or extends else "alu"), 1
 
 

@@ -121,10 +121,16 @@ def _row(
     queue = next(
         (n for n, (_, own) in enumerate(model.queues.values()) if set(ports) & set(own.split())), 0
     )
-    late = it.accumulator if it.accumulator is not None and each.late else NONE
+    own = it.accumulator if it.accumulator is not None and each.late else NONE
+    late, late_by = own, each.late
+    ordered = sorted(reads)
+    if kind == STORE:  # it starts with its address, which comes first; what it stores comes late
+        address = _address(it)
+        ordered = sorted(address) + sorted(set(reads) - address)
+        late, late_by = NONE, len(address)
     return (
-        *(mask, each.latency, each.busy, queue, kind, slots, late, each.late),
-        *(_padded(reads, 8), _padded(writes, 4)),
+        *(mask, each.latency, each.busy, queue, kind, slots, late, late_by),
+        *(_padded(ordered, 8), _padded(sorted(writes), 4)),
     )
 
 
@@ -148,6 +154,6 @@ def _written_back(it: Decoded) -> set[int]:
     return {it.base} if it.writeback and it.base is not None else set()
 
 
-def _padded(registers: Iterable[int], count: int) -> list[int]:
-    found = sorted(registers)[:count]
+def _padded(registers: list[int], count: int) -> list[int]:
+    found = registers[:count]
     return found + [NONE] * (count - len(found))

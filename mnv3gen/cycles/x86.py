@@ -70,6 +70,8 @@ def decode(it: Any) -> Decoded:
         kind, reads = "none", set()
     loads = operand is not None and bool(operand.access & capstone.CS_AC_READ)
     stores = operand is not None and bool(operand.access & capstone.CS_AC_WRITE)
+    if kind == "move" and operand is not None and it.operands[0].type == capstone.CS_OP_MEM:
+        loads, stores = False, True  # whatever capstone says of some moves to memory
     loads, stores, memory = _implicit(name, loads, stores, memory)
     if name in ("lea", "nop"):
         loads = stores = False

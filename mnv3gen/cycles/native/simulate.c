@@ -233,11 +233,12 @@ static void stored(Simulator *s, uint64_t at, uint64_t ready, uint64_t address, 
 
 static uint64_t execute(Simulator *s, const Uop *u, int first, uint64_t address, int bytes) {
   const Core *core = s->core;
-  uint64_t entered = dispatch(s, u, first), ready = entered + 1;
+  uint64_t entered = dispatch(s, u, first), ready = entered + 1, data = 0;
   for (int i = 0; i < 8 && u->reads[i] != NO_REGISTER; i++) {
     uint64_t source = s->registers[u->reads[i]];
     uint64_t late = u->reads[i] == u->late ? u->late_by : 0;
-    if (source > ready + late) ready = source - late;
+    if (u->kind == STORE && i >= u->late_by) data = later(data, source);
+    else if (source > ready + late) ready = source - late;
   }
   if (core->in_order) ready = later(ready, s->last_issue);
   uint64_t at = issue(s, u, ready);
@@ -251,7 +252,7 @@ static uint64_t execute(Simulator *s, const Uop *u, int first, uint64_t address,
   } else if (u->ports && core->queue_size[u->queue]) {
     queue_push(s, u->queue, at);
   }
-  uint64_t done = at + u->latency;
+  uint64_t done = later(at, data) + u->latency;
   if (u->kind == LOAD) done = loaded(s, u, at, address);
   uint64_t line = (1ull << core->line_shift) - 1;
   if ((u->kind == LOAD || u->kind == STORE) && (address & line) + (uint64_t)bytes > line + 1) {

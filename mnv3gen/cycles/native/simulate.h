@@ -15,7 +15,9 @@ typedef struct {
   uint32_t ports;    // that may execute it, as bits; 0: none is needed
   uint16_t latency;  // of a load: that of a hit in the first cache
   uint8_t busy, queue, kind, slots;
-  uint8_t late, late_by;  // a register that is read so many cycles after the start
+  // A register that is read so many cycles after the start. Of a store, `late_by` is how many of its
+  // reads make the address, with which it starts; the others it waits for elsewhere.
+  uint8_t late, late_by;
   uint8_t reads[8], writes[4];
 } Uop;
 

@@ -5,11 +5,13 @@ They are used where nothing was measured on the target's core, and never compare
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
+from mnv3gen import resources
+from mnv3gen.compile.schedules import generators
 from mnv3gen.errors import InputError
 
 FILE = "modelled.jsonl"
@@ -66,3 +68,27 @@ def encode_modelled(records: Iterable[ModelledRecord]) -> bytes:
     """A log's content: sorted, one record a line."""
     ordered = sorted(records, key=lambda record: record.key)
     return b"".join(msgspec.json.encode(record) + b"\n" for record in ordered)
+
+
+def modelled_logs() -> dict[str, Path]:
+    """The committed log of each target that has one."""
+    found: dict[str, Path] = {}
+    for folder in resources.folders("tuning_logs"):
+        for path in sorted(folder.glob(f"*/{FILE}")):
+            found.setdefault(path.parent.name, path)
+    return found
+
+
+def problems(path: Path) -> Iterator[str]:
+    """What is wrong with a log, one line each. InputError if it cannot be read at all."""
+    records = read_modelled(path)
+    if encode_modelled(records) != path.read_bytes():
+        yield f"{path}: not sorted, or not as it would be written"
+    versions = {schedule.name: schedule.version for schedule in generators()}
+    seen = set()
+    for number, record in enumerate(records, 1):
+        if record.key in seen:
+            yield f"{path}:{number}: a second record of {record.kernel} by {record.schedule}"
+        seen.add(record.key)
+        if record.version != versions.get(record.schedule):
+            yield f"{path}:{number}: {record.schedule} is of another version, or gone"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 
 from mnv3gen.cycles.published_latency import Cell
 from mnv3gen.errors import InputError
+
+if TYPE_CHECKING:
+    from mnv3gen.quantize.quantized import Quantized
+    from mnv3gen.tables.network import Network
 
 FILE = Path(__file__).with_name("figures.jsonl")
 Form: TypeAlias = Literal["fused", "layers"]
@@ -74,14 +78,18 @@ def model_cell(cell: Cell, form: Form, observe: Callable[[str], None]) -> Figure
     from mnv3gen.targets import load
 
     network = cell.resolved()
+    weights = seeded_weights(expand(network), 0)
+    observe(f"prepare {cell.key}")
     request = Request(
         network=network,
         target=load(cell.target),
-        weights=seeded_weights(expand(network), 0),
+        weights=weights,
         weights_source="seed 0",
         verify=False,
         by_rule=True,
         layers_alone=form == "layers",
+        quantized=_quantized(network, weights) if cell.integers else None,
+        calibration="seed 0" if cell.integers else "",
     )
     with tempfile.TemporaryDirectory(prefix="mnv3gen-") as folder:
         observe(f"compile {cell.key}")
@@ -97,3 +105,24 @@ def model_cell(cell: Cell, form: Form, observe: Callable[[str], None]) -> Figure
             library=library_hash(bundle.library),
             simulator=stamp(cell.target),
         )
+
+
+def _quantized(network: Network, weights: Mapping[str, Any]) -> Quantized:
+    """The int8 form with ranges of seeded inputs: cycles do not depend on values."""
+    from mnv3gen.graph.expand import expand
+    from mnv3gen.graph.seeded import seeded_input
+    from mnv3gen.quantize.calibrate import measure_ranges
+    from mnv3gen.quantize.prepare import prepare
+    from mnv3gen.quantize.statistics_file import Statistics, table_hash, weights_hash
+
+    graph = expand(network)
+    ranges, count = measure_ranges(graph, weights, [seeded_input(graph.input_shape, 0)], "minmax")
+    statistics = Statistics(
+        network=network.name,
+        table=table_hash(network),
+        weights=weights_hash(weights),
+        observer="minmax",
+        pictures=count,
+        ranges=ranges,
+    )
+    return prepare(network, weights, statistics)

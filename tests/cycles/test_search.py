@@ -8,7 +8,14 @@ import msgspec
 import pytest
 from support.command import mnv3gen
 
-from mnv3gen.compile.modelled import FILE, ModelledRecord, read_modelled
+from mnv3gen.compile.modelled import (
+    FILE,
+    ModelledRecord,
+    encode_modelled,
+    modelled_logs,
+    problems,
+    read_modelled,
+)
 from mnv3gen.compile.plan import make_plan
 from mnv3gen.compile.tuned import Tuned, TunedRecord, core_of
 from mnv3gen.cycles.core import model_of
@@ -108,6 +115,11 @@ def test_logs_are_merged_sorted_and_checked(searched: ModelledSearch, tmp_path: 
         [("another", record.trials), (record.kernel, 99)]
     )
     assert all(isinstance(it, ModelledRecord) for it in found)
+    assert list(problems(path)) == []
+    twice = [other, other, msgspec.structs.replace(record, version=record.version + 1)]
+    path.write_bytes(encode_modelled(twice))
+    assert [it.rpartition(":")[2].split()[0] for it in problems(path)] == ["a", record.schedule]
+    path.write_bytes(encode_modelled(found))
     path.write_text(path.read_text() + "{}\n")
     with pytest.raises(InputError, match=r"modelled\.jsonl:3"):
         read_modelled(path)
@@ -119,3 +131,9 @@ def test_only_what_is_emulated_can_be_modelled() -> None:
             "a target for aarch64" if target == "armv7" else "modelled"
         )
     mnv3gen("tune", "--target", "rpi4").refused("--device modelled")
+
+
+def test_committed_logs_are_whole() -> None:
+    for target, path in modelled_logs().items():
+        assert list(problems(path)) == []
+        assert {it.core for it in read_modelled(path)} == {core_of(load(target))}

@@ -75,7 +75,8 @@ def _key(bundle: Bundle, model: CoreModel) -> str:
 
 def stamp_of(model: CoreModel, core: Core) -> str:
     """What decides beside the code: the version of the simulation and the core, as a hash."""
-    return hashlib.sha256(msgspec.json.encode((VERSION, model, core))).hexdigest()[:16]
+    caches = (core.clock_mhz, core.cache_line, core.l1d_kib, core.l2_kib, core.l3_kib)
+    return hashlib.sha256(msgspec.json.encode((VERSION, model, caches))).hexdigest()[:16]
 
 
 def _modelled(bundle: Bundle, model: CoreModel, advance: Callable[[], None]) -> BundleCycles:

@@ -17,7 +17,7 @@ from mnv3gen.cycles.emulated import attach, code_of
 from mnv3gen.cycles.simulator import Simulator
 from mnv3gen.errors import Mnv3genError
 from mnv3gen.execute.emulated_cpu import find_cpu, start_cpu
-from mnv3gen.execute.emulated_memory import Buffer, Memory
+from mnv3gen.execute.emulated_memory import Memory
 from mnv3gen.execute.library import read_library
 from mnv3gen.targets import Target
 from mnv3gen.tune.data import Data
@@ -27,7 +27,6 @@ from mnv3gen.tune.worker import TOLERANCE
 
 STACK_BYTES = 1 << 20
 IN_REGISTERS = 8  # of a call's arguments; the others lie on the stack (AAPCS64, section 6.8.2)
-FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -75,14 +74,13 @@ class _Call:
         )
         inputs = [*data.inputs, *packed]
         self.pointers = [self._input(number, it) for number, it in enumerate(inputs)]
-        shapes = [member.group.kernels[number].output for number in member.group.writes]
         self.outputs = [
-            self.memory.buffer(f"output{number}", int(np.prod(shape)) * FLOAT_BYTES)
-            for number, shape in enumerate(shapes)
+            self.memory.buffer(f"output{number}", expected.nbytes)
+            for number, expected in enumerate(data.expected)
         ]
         self.pointers += [it.address for it in self.outputs]
         if scratch:
-            own = self.memory.buffer("scratch", scratch * FLOAT_BYTES)
+            own = self.memory.buffer("scratch", scratch)
             self.pointers.append(own.address)
         self.stop = self.memory.landing()
         self.stack = self.memory.stack(STACK_BYTES)
@@ -119,15 +117,15 @@ class _Call:
 
     def _is_right(self) -> bool:
         for output, expected in zip(self.outputs, self.data.expected, strict=True):
-            found = _floats(output, self.uc)
+            try:
+                found = np.frombuffer(output.read(self.uc), expected.dtype)
+            except Mnv3genError:  # it wrote beyond its end
+                return False
+            if expected.dtype == np.int8:
+                if not np.array_equal(found, expected):
+                    return False
+                continue
             error = np.abs(found - expected).max()
             if not error <= TOLERANCE * max(float(np.abs(expected).max()), 1e-6):
                 return False
         return True
-
-
-def _floats(output: Buffer, uc: Any) -> Any:
-    try:
-        return np.frombuffer(output.read(uc), np.float32)
-    except Mnv3genError:  # it wrote beyond its end
-        return np.full(output.size // FLOAT_BYTES, np.nan, np.float32)

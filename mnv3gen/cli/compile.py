@@ -223,6 +223,7 @@ def _summary(result: Result, seconds: float) -> dict[str, Any]:
         "max_error": checked.max_error if checked else None,
         "tuned": _count(manifest, "tuned"),
         "fixed": _count(manifest, "fixed"),
+        "by_modelled_cycles": _count(manifest, "modelled"),
         "by_rule": _count(manifest, "rule"),
         "by_metaschedule": _count(manifest, "metaschedule"),
         "by_tvm": _count(manifest, "TVM"),
@@ -258,8 +259,10 @@ def _print(summary: dict[str, Any]) -> None:
     searched = f", {summary['by_metaschedule']} by MetaSchedule"
     fixed = f", {summary['fixed']} with nothing to tune" if summary["fixed"] else ""
     by_tvm = f", {summary['by_tvm']} by TVM's rule"
+    modelled = f", {summary['by_modelled_cycles']} by modelled cycles"
     click.echo(
         f"tuning    {summary['tuned']} of {summary['kernels']} kernels tuned"
+        f"{modelled if summary['by_modelled_cycles'] else ''}"
         f"{searched if summary['by_metaschedule'] else ''}{fixed}, "
         f"{summary['by_rule']} by rule{by_tvm if summary['by_tvm'] else ''}"
     )

@@ -34,7 +34,8 @@ COMMANDS = {
     "latency-table": "Measure every kernel of a search space on a device.",
     "predict": "What a network takes on a device, without running it.",
     "records": "List, merge and prune measurements.",
-    "profile": "Where a bundle's work goes: time or executed instructions, by kernel.",
+    "profile": "Where a bundle's work goes: time, instructions or modelled cycles, by kernel.",
+    "report": "The paper's latencies beside modelled cycles; how far those can be trusted.",
 }
 
 EXAMPLES = """\b

@@ -18,7 +18,7 @@ from mnv3gen.compile.passes.hoist_temporaries import hoist_temporaries
 from mnv3gen.compile.passes.lower_kernels import lower_kernels
 from mnv3gen.compile.passes.name_kernels import name_kernels
 from mnv3gen.compile.passes.schedule_kernels import schedule_kernels
-from mnv3gen.compile.plan import Choice, Plan, Step, make_plan
+from mnv3gen.compile.plan import LONGEST_GROUP, Choice, Plan, Step, make_plan
 from mnv3gen.compile.prefetch import plan_prefetch
 from mnv3gen.compile.program import Program, write_program
 from mnv3gen.compile.schedules import FALLBACK
@@ -60,13 +60,15 @@ def compile_kernels(
     tuned: Tuned = NOTHING,
     storage: WeightStorage = "float32",
     quantized: Quantized | None = None,
+    layers_alone: bool = False,
 ) -> Kernels:
     """Write a graph's kernels for a target to `object_file`, as symbols `<prefix>_<kernel>`.
 
     `observe` is called with each phase's name before it starts; `dump` is an existing folder that
     gets the IR after each; `tuned` has the parameters that were found by measuring.
     With another `storage` than float32, the weights are rounded (`round_weights`) beforehand.
-    `quantized` makes it integers; graph and weights are then its own.
+    `quantized` makes it integers; graph and weights are then its own. With
+    `layers_alone`, no layer is computed together with another.
     """
     from tvm.target import Target as TvmTarget
 
@@ -76,8 +78,9 @@ def compile_kernels(
         module = phases.run("lower", lambda _: to_relax(graph, weights), None)
         if quantized is not None:
             module = phases.run("quantize", quantize_module(quantized), module)
-        calls, module = fused_calls(module, phases, integers=quantized is not None)
-        plan = phases.run("plan", lambda it: _planned(it, target, tuned, storage), calls)
+        calls, module = fused_calls(module, phases, quantized is not None, layers_alone)
+        longest = 1 if layers_alone else LONGEST_GROUP
+        plan = phases.run("plan", lambda it: _planned(it, target, tuned, storage, longest), calls)
         generated = generate(plan, target)
         plan, fallbacks = _fallbacks(phases, module, plan, target, tuned)
         program = write_program(plan, calls, generated, fallbacks, target.core)
@@ -91,10 +94,10 @@ def compile_kernels(
 
 
 def fused_calls(
-    module: tvm.IRModule, phases: Phases, integers: bool = False
+    module: tvm.IRModule, phases: Phases, integers: bool = False, apart: bool = False
 ) -> tuple[Calls, tvm.IRModule]:
     """The kernel calls of a network in Relax, and the module in which each kernel is a function."""
-    module = phases.run("fuse-kernels", fuse_kernels(integers), module)
+    module = phases.run("fuse-kernels", fuse_kernels(integers, apart), module)
     module = phases.run("name-kernels", name_kernels(), module)
     kernels = {name: read_kernel(module[name]) for name in _kernel_names(module)}
     return read_calls(module, kernels), module
@@ -129,8 +132,10 @@ def _machine_code(phases: Phases, module: tvm.IRModule, tvm_target: Any) -> Any:
     return phases.run("generate-code", lambda it: _generate(it, tvm_target), module)
 
 
-def _planned(calls: Calls, target: Target, tuned: Tuned, storage: WeightStorage) -> Plan:
-    plan = make_plan(calls, target.core, tuned, type_of(storage))
+def _planned(
+    calls: Calls, target: Target, tuned: Tuned, storage: WeightStorage, longest: int
+) -> Plan:
+    plan = make_plan(calls, target.core, tuned, type_of(storage), longest)
     return plan_prefetch(plan, target.core)
 
 

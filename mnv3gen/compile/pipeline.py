@@ -19,7 +19,7 @@ from mnv3gen.compile.instructions import check_instructions
 from mnv3gen.compile.kernels import Observer, compile_kernels
 from mnv3gen.compile.link import link_benchmark, link_library
 from mnv3gen.compile.memory import plan_memory
-from mnv3gen.compile.plan import Plan
+from mnv3gen.compile.plan import FOUND, Plan
 from mnv3gen.compile.record import SEED, Built, record
 from mnv3gen.compile.request import Request
 from mnv3gen.compile.schedules import FALLBACK
@@ -121,6 +121,7 @@ def _compile(request: Request, build: Path, observe: Observer, dump: Path | None
         tuned=request.tuned,
         storage=request.storage,
         quantized=quantized,
+        layers_alone=request.layers_alone,
     )
     if request.require_tuned:
         _check_tuned(kernels.plan, "" if quantized is None else " --int8")
@@ -153,7 +154,7 @@ def _check_tuned(plan: Plan, option: str) -> None:
         step.group.name
         for step in plan.steps
         if (step.schedule.generates or step.schedule.name == FALLBACK)
-        and step.choice.provenance not in ("tuned", "fixed", "metaschedule")
+        and step.choice.provenance not in (*FOUND, "fixed", "metaschedule")
     }
     if lacking:
         names = sorted(lacking)

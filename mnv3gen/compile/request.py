@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from mnv3gen.compile import cache
 from mnv3gen.compile.manifest import Mixed
+from mnv3gen.compile.one_pixel import ONE_PIXEL
 from mnv3gen.compile.storage import check_storage
 from mnv3gen.compile.tuned import NOTHING, Tuned, load_tuned
 from mnv3gen.errors import InputError
@@ -27,7 +28,9 @@ class Request:
 
     `by_rule` ignores tuned parameters; with `require_tuned`, a kernel without them is an error.
     `quantized` is the int8 form of the network, and `calibration` says in the manifest what its
-    ranges come from and `mixed` how its float nodes were chosen; it excludes another storage.
+    ranges come from and `mixed` how its float nodes were chosen; it excludes another storage. With
+    `layers_alone` nothing is computed together with another layer, as a runtime that calls one
+    operator after the other does.
     InputError if both are asked for, or if the target cannot read weights of that `storage`.
     """
 
@@ -43,6 +46,7 @@ class Request:
     quantized: Quantized | None = None
     calibration: str = ""
     mixed: Mixed | None = None
+    layers_alone: bool = False
 
     def __post_init__(self) -> None:
         check_storage(self.storage, self.target)
@@ -63,6 +67,8 @@ class Request:
     @property
     def tuned(self) -> Tuned:
         """The tuning records that may be used. InputError if one cannot be read."""
+        if self.layers_alone:
+            return ONE_PIXEL
         return NOTHING if self.by_rule else load_tuned(self.target)
 
     @property
@@ -102,5 +108,6 @@ class Request:
                 str(self.require_tuned),
                 self._integers,
                 self.calibration,
+                *(["layers alone"] if self.layers_alone else []),
             ]
         )

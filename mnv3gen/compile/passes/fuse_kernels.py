@@ -13,16 +13,23 @@ ACTIVATIONS = ("relax.nn.relu", "relax.clip", *operators.FORMS, "")
 CONCAT_AT_MOST = 8  # tensors
 
 
-def fuse_kernels(integers: bool = False) -> Any:
+# What early runtimes for phones fused; h-swish and additions were operators of their own.
+FUSED_ALONE = tuple(it for it in ACTIVATIONS if it != operators.HSWISH)
+
+
+def fuse_kernels(integers: bool = False, apart: bool = False) -> Any:
     """Each match becomes a private function that `main` calls; weights stay arguments.
 
-    The patterns of `integers` need their operators, and cost time to look for.
+    The patterns of `integers` need their operators, and cost time to look for. With `apart`,
+    h-swish and the addition of a residual are kernels of their own.
     """
     from tvm.relax.transform import FuseOpsByPattern
 
     operators.register()
     integer = integer_patterns() if integers else ()
-    return FuseOpsByPattern([*integer, *_patterns()], bind_constants=False)
+    return FuseOpsByPattern(
+        [*integer, *(_patterns_apart() if apart else _patterns())], bind_constants=False
+    )
 
 
 def _patterns() -> list[tuple[Any, ...]]:
@@ -38,6 +45,24 @@ def _patterns() -> list[tuple[Any, ...]]:
             _branch_comes_first,
         ),
         *(("conv2d", _convolution(activation)) for activation in ACTIVATIONS),
+        *_others(),
+    ]
+
+
+def _patterns_apart() -> list[tuple[Any, ...]]:
+    from tvm.relax.dpl import is_op, wildcard
+
+    return [
+        *(("conv2d", _convolution(activation)) for activation in FUSED_ALONE),
+        *_others(),
+        ("hswish", is_op(operators.HSWISH)(wildcard())),
+    ]
+
+
+def _others() -> list[tuple[Any, ...]]:
+    from tvm.relax.dpl import is_op, wildcard
+
+    return [
         ("pool", is_op("relax.mean")(wildcard())),
         ("average", is_op("relax.nn.avg_pool2d")(wildcard())),
         ("resize", is_op("relax.image.resize2d")(wildcard(), wildcard())),

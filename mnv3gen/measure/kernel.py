@@ -105,7 +105,7 @@ def _parts(code: Code, frame: Frame) -> Iterator[Part]:
     for number in code.group.writes:
         yield Part("output", bytes_of(code.group.kernels[number].output))
     if frame.scratch is not None:
-        yield Part("scratch", frame.scratch_elements * np.float32().itemsize)
+        yield Part("scratch", frame.scratch_bytes)
 
 
 def _bytes(memory: Memory) -> int:

@@ -18,6 +18,9 @@ from mnv3gen.tables.network import Network
 from mnv3gen.targets import DEFAULT
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from mnv3gen.compile.manifest import Manifest
     from mnv3gen.compile.pipeline import Result
     from mnv3gen.compile.request import Request
@@ -134,24 +137,38 @@ def _request(
     verify: bool,
 ) -> Request:
     from mnv3gen.compile.request import Request
-    from mnv3gen.graph.expand import expand
-    from mnv3gen.graph.seeded import seeded_weights
-    from mnv3gen.graph.weights import check_metadata, load_weights
     from mnv3gen.images import load_labels
     from mnv3gen.targets import load
 
-    chosen, graph = load(target), expand(network)
-    if weights is not None:
-        for warning in check_metadata(weights, network.conventions):
-            click.echo(f"mnv3gen: warning: {warning}", err=True)
+    chosen = load(target)
+    values, source = given_weights(network, weights, seed)
     return Request(
         network=network,
         target=chosen,
-        weights=seeded_weights(graph, seed) if weights is None else load_weights(weights, graph),
-        weights_source=f"seed {seed}" if weights is None else weights.name,
+        weights=values,
+        weights_source=source,
         labels=() if labels is None else load_labels(labels, network.classes),
         verify=verify,
     )
+
+
+def given_weights(
+    network: Network, weights: Path | None, seed: int
+) -> tuple[dict[str, npt.NDArray[np.float32]], str]:
+    """The weights of a file, or random ones, and what a manifest calls them.
+
+    Warns of what a file says of other pictures.
+    """
+    from mnv3gen.graph.expand import expand
+    from mnv3gen.graph.seeded import seeded_weights
+    from mnv3gen.graph.weights import check_metadata, load_weights
+
+    graph = expand(network)
+    if weights is None:
+        return seeded_weights(graph, seed), f"seed {seed}"
+    for warning in check_metadata(weights, network.conventions):
+        click.echo(f"mnv3gen: warning: {warning}", err=True)
+    return load_weights(weights, graph), weights.name
 
 
 def _echo(request: Request, folder: Path, dump_ir: Path | None) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy.typing as npt
 
 from mnv3gen.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from mnv3gen.quantize.observers import ObserverName
     from mnv3gen.quantize.quantized import Quantized
     from mnv3gen.quantize.statistics_file import Statistics

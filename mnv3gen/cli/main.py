@@ -20,6 +20,7 @@ COMMANDS = {
     "describe": "Print a network: its table, parameters, multiply-adds, memory.",
     "targets": "List the devices to compile for, or show one.",
     "compile": "Compile a network to a bundle of device-specific binaries.",
+    "export": "Write a network as Relay, ONNX, weights or a table.",
     "import-weights": "Convert weights of torchvision, timm or an ONNX file.",
     "run": "Run a bundle on a picture, on this machine or emulated.",
     "compare": "Compare two bundles of a network: outputs, sizes, time by layer.",

@@ -78,9 +78,12 @@ class Schedule:
         return hasattr(self.module, "generate")
 
     def accepts(self, group: Group, core: Core) -> bool:
-        """See `Generator`; a file without a DTYPE writes kernels of float32."""
+        """See `Generator`; a file without a DTYPE writes kernels of float32.
+
+        None of them steps down and along a row by different strides.
+        """
         dtype = getattr(self.module, "DTYPE", "float32")
-        if any(kernel.dtype != dtype for kernel in group.kernels):
+        if any(kernel.dtype != dtype or kernel.along for kernel in group.kernels):
             return False
         return bool(self._ask("compute", group.name, self.module.accepts, group, core))
 

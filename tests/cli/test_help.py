@@ -15,6 +15,7 @@ COMMANDS = (
     "describe",
     "targets",
     "compile",
+    "export",
     "import-weights",
     "run",
     "tune",
@@ -54,6 +55,7 @@ def test_an_unknown_command_offers_the_nearest() -> None:
     [
         ["--help"],
         ["compile", "--help"],
+        ["export", "--help"],
         ["run", "--help"],
         ["bench", "--help"],
         ["bench", "--list-peers"],

@@ -7,6 +7,7 @@ from typing import Any
 from mnv3gen.compile.passes.integer_patterns import branch_is_used_once, integer_patterns
 from mnv3gen.lower import operators
 
+UNARY = ("relax.nn.relu", *operators.FORMS)
 ACTIVATIONS = ("relax.nn.relu", "relax.clip", *operators.FORMS, "")
 
 
@@ -45,6 +46,9 @@ def _patterns() -> list[tuple[Any, ...]]:
         ("gate", is_op("relax.multiply")(wildcard(), wildcard())),
         ("add", is_op("relax.add")(wildcard(), wildcard())),
         ("clip", is_op("relax.clip")(wildcard(), wildcard(), wildcard())),
+        ("max", is_op("relax.nn.max_pool2d")(wildcard())),
+        ("softmax", is_op("relax.nn.softmax")(wildcard())),
+        *(("activation", is_op(name)(wildcard())) for name in UNARY),
     ]
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mnv3gen.cli.integers import chosen_integers, integer_options
 from mnv3gen.cli.options import json_option, network_options
+from mnv3gen.errors import InputError
 from mnv3gen.tables.network import Network
+
+if TYPE_CHECKING:
+    from mnv3gen.graph.model import Model
+    from mnv3gen.onnx_import import Imported
 
 FORMATS = ("relay", "onnx", "safetensors", "saved-table")  # of mnv3gen.export, without NumPy
 LAYOUTS = ("NCHW", "NHWC")
@@ -34,7 +39,7 @@ Without --weights they are random. docs/interchange.md says how other tools read
 
 
 @click.command(epilog=EPILOG)
-@network_options()
+@network_options(onnx=True)
 @click.option("--format", "form", type=click.Choice(FORMATS), required=True, help="See below.")
 @click.option("--weights", type=click.Path(path_type=Path), help="A safetensors file.")
 @click.option("--seed", default=0, show_default=True, help="Of random weights.")
@@ -51,7 +56,7 @@ Without --weights they are random. docs/interchange.md says how other tools read
 )
 @json_option
 def command(
-    network: Network,
+    network: Network | Imported,
     form: Any,
     weights: Path | None,
     seed: int,
@@ -62,28 +67,41 @@ def command(
 ) -> None:
     """Write a network as Relay, ONNX, weights or a table.
 
-    NETWORK is a name of the zoo or a .bneck file.
+    NETWORK is a name of the zoo, a .bneck file or an ONNX file.
     """
-    from mnv3gen.cli.compile import given_weights
+    from mnv3gen.cli.compile import given_network
     from mnv3gen.export import Exported, export
-    from mnv3gen.graph.expand import expand
-    from mnv3gen.graph.weights import CONVENTIONS
-    from mnv3gen.tables.format import format_network
+    from mnv3gen.graph.model import model_of
 
     integers = chosen_integers(**integer_form)
-    wanted = form != "saved-table"
-    values, source = given_weights(network, weights, seed) if wanted else ({}, "none")
-    quantized, ranges = (None, "") if integers is None else integers.quantized(network, values)
-    conventions = {key: str(getattr(network.conventions, key)) for key in CONVENTIONS}
-    metadata = {"network": network.name, "classes": str(network.classes), **conventions}
-    exported = Exported(expand(network), values, format_network(network), metadata, quantized)
+    given = given_network(network, weights, seed)
+    values, source = given.weights, given.source
+    model = model_of(given.network)
+    if form == "saved-table" and not isinstance(given.network, Network):
+        raise InputError("this network is no table", place=given.source, found=given.note)
+    quantized, ranges = None, ""
+    if integers is not None:
+        quantized, ranges = integers.quantized(given.network, values)
+    metadata = _metadata(given.network) | {"network": model.name, "classes": str(model.classes)}
+    exported = Exported(model.graph, values, model.table, metadata, quantized)
     files = export(exported, form, output, layout)
     sizes = {str(file): file.stat().st_size for file in files}
     if as_json:
-        fields = {"format": form, "network": network.name, "weights": source, "files": sizes}
+        fields = {"format": form, "network": model.name, "weights": source, "files": sizes}
         click.echo(json.dumps(fields | ({"ranges": ranges} if ranges else {}), indent=1))
         return
-    click.echo(f"network   {network.name}, {network.height}x{network.width}x{network.channels}")
+    click.echo(f"network   {model.name}, {'x'.join(map(str, model.graph.input_shape))}")
+    if given.note:
+        click.echo(f"read as   {given.note}")
     click.echo(f"weights   {f'random ({source})' if source.startswith('seed ') else source}")
     for file, size in sizes.items():
         click.echo(f"file      {file} ({size / 2**20:.2f} MiB)")
+
+
+def _metadata(network: Network | Model) -> dict[str, str]:
+    """What a weights file says of the conventions that it was made for."""
+    from mnv3gen.graph.weights import CONVENTIONS
+
+    if not isinstance(network, Network):
+        return {"preprocess": network.preprocess}
+    return {key: str(getattr(network.conventions, key)) for key in CONVENTIONS}

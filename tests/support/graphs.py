@@ -46,7 +46,7 @@ def every_operator() -> Graph:
             groups=CHANNELS,
             padding=(2, 2, 2, 2),
         ),
-        Activate("activate", ("rectangular",), (8, 10, CHANNELS), 0, "hard_sigmoid"),
+        Activate("activate", ("rectangular",), (8, 10, CHANNELS), 0, "sigmoid"),
         Gate("gate", ("rectangular", "activate"), (8, 10, CHANNELS), 0),
         MaxPool("max", ("gate",), (4, 5, CHANNELS), 0, (3, 3), (2, 2), (1, 1, 1, 1)),
         Conv2d(
@@ -58,7 +58,7 @@ def every_operator() -> Graph:
             kernel=1,
             groups=CHANNELS,
             batch_norm=False,
-            activation="sigmoid",
+            activation="hard_sigmoid",
         ),
         Conv2d(
             "even",

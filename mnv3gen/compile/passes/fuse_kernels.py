@@ -8,7 +8,7 @@ from mnv3gen.compile.passes.integer_patterns import branch_is_used_once, integer
 from mnv3gen.lower import operators
 
 UNARY = ("relax.nn.relu", *operators.FORMS)
-ACTIVATIONS = ("relax.nn.relu", "relax.clip", *operators.FORMS, "")
+ACTIVATIONS = ("relax.nn.relu", "relax.clip", *operators.FORMS)
 
 
 CONCAT_AT_MOST = 8  # tensors
@@ -30,7 +30,7 @@ def _patterns() -> list[tuple[Any, ...]]:
     """The longest first: of two that match, the first wins."""
     from tvm.relax.dpl import is_op, wildcard
 
-    linear = _convolution("")
+    linear = _convolution()
     return [
         (
             "conv2d_add",
@@ -38,7 +38,8 @@ def _patterns() -> list[tuple[Any, ...]]:
             {"branch": linear},
             _branch_comes_first,
         ),
-        *(("conv2d", _convolution(activation)) for activation in ACTIVATIONS),
+        *(_activated(activation) for activation in ACTIVATIONS),
+        ("conv2d", linear),
         ("pool", is_op("relax.mean")(wildcard())),
         ("average", is_op("relax.nn.avg_pool2d")(wildcard())),
         ("resize", is_op("relax.image.resize2d")(wildcard(), wildcard())),
@@ -52,21 +53,27 @@ def _patterns() -> list[tuple[Any, ...]]:
     ]
 
 
+def _activated(activation: str) -> tuple[Any, ...]:
+    """A convolution with its activation, if nothing else reads the sums."""
+    from tvm.relax.dpl import is_op, wildcard
+
+    linear = _convolution()
+    bounds = (wildcard(), wildcard()) if activation == "relax.clip" else ()
+    pattern = is_op(activation)(linear, *bounds)
+    return "conv2d", pattern, {"branch": linear}, branch_is_used_once
+
+
 def _concat(count: int) -> Any:
     from tvm.relax.dpl import is_op, is_tuple, wildcard
 
     return is_op("relax.concat")(is_tuple([wildcard() for _ in range(count)]))
 
 
-def _convolution(activation: str) -> Any:
+def _convolution() -> Any:
     from tvm.relax.dpl import is_const, is_op, wildcard
 
     pattern = is_op("relax.nn.conv2d")(wildcard(), is_const())
-    pattern = is_op("relax.add")(pattern, is_const())
-    if not activation:
-        return pattern
-    bounds = (wildcard(), wildcard()) if activation == "relax.clip" else ()
-    return is_op(activation)(pattern, *bounds)
+    return is_op("relax.add")(pattern, is_const())
 
 
 def _branch_comes_first(context: Any) -> bool:

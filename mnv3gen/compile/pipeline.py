@@ -42,7 +42,14 @@ from mnv3gen.graph.graph import Graph
 from mnv3gen.graph.seeded import seeded_input
 from mnv3gen.lower.round_weights import round_weights
 
-SHIPPED = ("lib{name}.so", "lib{name}.a", "{name}.h", "{name}.c", "benchmark")
+SHIPPED = (
+    "lib{name}.so",
+    "lib{name}.a",
+    "{name}.h",
+    "{name}.c",
+    "{name}-config.cmake",
+    "benchmark",
+)
 
 
 @dataclass

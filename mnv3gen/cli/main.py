@@ -27,6 +27,7 @@ COMMANDS = {
     "bench": "Time networks beside other inference engines.",
     "tune": "Search the kernels' parameters by measuring them.",
     "logs": "Check, show and prune the committed tuning logs.",
+    "completion": "Print the shell's completion script.",
     "profile": "Where a bundle's work goes: time or executed instructions, by kernel.",
 }
 

@@ -94,9 +94,19 @@ def _options(
     network = (
         click.option("--network", required=True, metavar="N", help="A name, or a .bneck file.")
         if as_option
-        else click.argument("network", **fallback)
+        else click.argument("network", shell_complete=_complete, **fallback)
     )
     return [network, *_form_options()]
+
+
+def _complete(_context: Any, _parameter: Any, typed: str) -> list[Any]:
+    """The zoo's names for a shell, and files."""
+    from click.shell_completion import CompletionItem
+
+    from mnv3gen.tables.zoo import names
+
+    items = [CompletionItem(name) for name in names() if name.startswith(typed)]
+    return [*items, CompletionItem(typed, type="file")]
 
 
 def _form_options() -> list[Callable[[Command], Command]]:

@@ -15,6 +15,7 @@ COMMANDS = (
     "describe",
     "targets",
     "compile",
+    "completion",
     "export",
     "import-weights",
     "run",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from pathlib import Path
 
 import matplotlib
@@ -11,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-LETTERS = string.ascii_letters + string.digits + "  .,:-"
+WORDS = Path(__file__).with_name("words.txt").read_text(encoding="utf-8").split()
 
 
 def lines(count: int, height: int, width: int) -> npt.NDArray[np.float32]:
@@ -21,7 +20,7 @@ def lines(count: int, height: int, width: int) -> npt.NDArray[np.float32]:
     for number in range(count):
         picture = _canvas(random, width, height)
         size = int(random.integers(height // 2, height * 4 // 5))
-        text = "".join(random.choice(list(LETTERS), int(random.integers(4, 14))))
+        text = _text(random, int(random.integers(2, 4)))
         _write(random, picture, text, size, (int(random.integers(0, 12)), (height - size) // 3))
         pictures.append(_noisy(random, picture.rotate(180 * (number % 2))))
     return (np.stack(pictures) / 127.5 - 1).astype(np.float32)
@@ -36,12 +35,20 @@ def pages(count: int, side: int) -> npt.NDArray[np.float32]:
         size, top = int(random.integers(12, 24)), int(random.integers(4, 20))
         left = int(random.integers(4, 24))
         while top < side - size:
-            text = "".join(random.choice(list(LETTERS), int(random.integers(6, 40))))
+            text = _text(random, int(random.integers(2, 9)))
             _write(random, picture, text, size, (left, top), black=True)
             top += int(size * random.uniform(1.2, 1.6))
         pictures.append(_noisy(random, picture.rotate(90 * (number % 4))))
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
     return ((np.stack(pictures) / 255 - mean) / std).astype(np.float32)
+
+
+def _text(random: np.random.Generator, words: int) -> str:
+    """Words, every fourth of them a number."""
+    return " ".join(
+        str(random.integers(10, 9999)) if random.random() < 0.25 else str(random.choice(WORDS))
+        for _ in range(words)
+    )
 
 
 def _canvas(random: np.random.Generator, width: int, height: int) -> Image.Image:
@@ -65,5 +72,5 @@ def _write(
 
 def _noisy(random: np.random.Generator, picture: Image.Image) -> npt.NDArray[np.float64]:
     values = np.asarray(picture, np.float64)
-    noise = random.normal(0, random.uniform(0, 10), values.shape)
+    noise = random.normal(0, random.uniform(0, 6), values.shape)
     return np.clip(values + noise, 0, 255)

@@ -14,9 +14,12 @@ from mnv3gen.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from mnv3gen.graph.graph import Graph
+    from mnv3gen.graph.model import Model
     from mnv3gen.mixed.budget import Budget
     from mnv3gen.quantize.observers import ObserverName
     from mnv3gen.quantize.pictures import Pictures
+    from mnv3gen.quantize.quantized import Quantized
     from mnv3gen.quantize.statistics_file import Statistics
     from mnv3gen.tables.network import Network
 
@@ -36,6 +39,63 @@ class Integers:
     correct: bool = True
     mixed: Budget | None = None
     limit: int | None = None
+
+    def quantized(
+        self, network: Network | Model, weights: Mapping[str, npt.NDArray[Any]]
+    ) -> tuple[Quantized, str]:
+        """The int8 form of a network, and what its ranges come from.
+
+        InputError with --mixed, which needs a target, and as `measured` raises.
+        """
+        from mnv3gen.graph.model import Model
+        from mnv3gen.quantize.prepare import prepare
+
+        if isinstance(network, Model):
+            return self.of_graph(network, weights)
+        if self.mixed is not None:
+            raise InputError(
+                "latency decides what stays in float32, and this has no target",
+                place="--mixed",
+                expected="--statistics with a file that `mnv3gen quantize --mixed` wrote",
+            )
+        statistics, source, _ = self.measured(network, weights)
+        return prepare(network, weights, statistics, self.float_nodes), source
+
+    def of_graph(
+        self, model: Model, weights: Mapping[str, npt.NDArray[Any]]
+    ) -> tuple[Quantized, str]:
+        """The int8 form of a graph without a table, and what its ranges come from.
+
+        They are measured anew each time. What has no integer form stays in float32. InputError
+        without calibration data, with --mixed, and as calibration raises.
+        """
+        from mnv3gen.cli.progress import counted
+        from mnv3gen.images import named
+        from mnv3gen.quantize.calibrate import measure_ranges
+        from mnv3gen.quantize.pictures import Pictures
+        from mnv3gen.quantize.prepare import DEFAULT
+        from mnv3gen.quantize.quantize_graph import quantize_graph
+
+        if self.calibration is None:
+            raise InputError(
+                "int8 of an ONNX file without a table is calibrated anew each time",
+                place="--int8",
+                expected="--calibration with a folder of pictures like those that it will see",
+            )
+        if self.mixed is not None:
+            raise InputError(
+                "an ONNX file without a table",
+                place="--mixed",
+                expected="a network that has one, or --keep-float with the names of operators",
+            )
+        observer = self.observer or DEFAULT
+        pictures = Pictures(self.calibration, model.graph.input_shape, named(model.preprocess))
+        with counted("calibrate", len(pictures)) as advance:
+            ranges, count = measure_ranges(model.graph, weights, pictures, observer, advance)
+        warn_of_skipped(pictures.skipped)
+        kept = {*self.float_nodes, *_without_integers(model.graph)}
+        source = f"{self.calibration.name} ({observer}, {count} pictures)"
+        return quantize_graph(model.graph, weights, ranges, kept), source
 
     def measured(
         self, network: Network, weights: Mapping[str, npt.NDArray[Any]]
@@ -111,6 +171,18 @@ class Integers:
             )
         warn_of_skipped(pictures.skipped)
         return found
+
+
+def _without_integers(graph: Graph) -> list[str]:
+    """The operators that no table has, and that have no integer form."""
+    from mnv3gen.graph.graph import Activate, Conv2d, MaxPool, Softmax
+
+    return [
+        node.name
+        for node in graph.nodes
+        if isinstance(node, Activate | MaxPool | Softmax)
+        or (isinstance(node, Conv2d) and node.along)
+    ]
 
 
 def integer_options(command: Command) -> Command:

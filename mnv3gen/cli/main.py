@@ -21,6 +21,7 @@ COMMANDS = {
     "targets": "List the devices to compile for, or show one.",
     "quantize": "Measure a network for int8, and report what int8 makes of it.",
     "compile": "Compile a network to a bundle of device-specific binaries.",
+    "export": "Write a network as Relay, ONNX, weights or a table.",
     "import-weights": "Convert weights of torchvision, timm or an ONNX file.",
     "run": "Run a bundle on a picture, on this machine or emulated.",
     "compare": "Compare two bundles of a network: outputs, sizes, time by layer.",
@@ -36,6 +37,7 @@ COMMANDS = {
     "records": "List, merge and prune measurements.",
     "profile": "Where a bundle's work goes: time, instructions or modelled cycles, by kernel.",
     "report": "The paper's latencies beside modelled cycles; how far those can be trusted.",
+    "completion": "Print the shell's completion script.",
 }
 
 EXAMPLES = """\b

@@ -47,8 +47,10 @@ def mixed_of(
     from mnv3gen.mixed.choose import choose, measurements, rank
     from mnv3gen.mixed.costs import measure_costs
     from mnv3gen.quantize.prepare import prepare
+    from mnv3gen.tables.network import Network
 
     network, weights = request.network, request.weights
+    assert isinstance(network, Network)  # a graph without a table is refused before
     whole = prepare(network, weights, statistics)
     with phases() as observe:
         costs = measure_costs(request, whole, observe)

@@ -113,6 +113,7 @@ def _measured(
     from mnv3gen.quantize.report import report_of
 
     network, weights, choice = request.network, request.weights, None
+    assert isinstance(network, Network)
     sensitivity = None
     if with_layers or integers.mixed is not None:
         whole = prepare(network, weights, statistics)

@@ -123,6 +123,6 @@ def _sources() -> str:
     package = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*")):
-        if path.suffix in (".py", ".c", ".h", ".toml"):
+        if path.suffix in (".py", ".c", ".h", ".cmake", ".toml"):
             digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

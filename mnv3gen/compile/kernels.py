@@ -28,6 +28,7 @@ from mnv3gen.generate.group import Generated
 from mnv3gen.graph.graph import Graph
 from mnv3gen.lower.relax import to_relax
 from mnv3gen.lower.resize import legalize_resize
+from mnv3gen.lower.softmax import legalize_softmax
 from mnv3gen.lower.storage import WeightStorage
 from mnv3gen.quantize.quantize_module import quantize_module
 from mnv3gen.quantize.quantized import Quantized
@@ -38,7 +39,10 @@ if TYPE_CHECKING:
 
 Observer = Callable[[str], None]
 
-LEGALIZATIONS = {"relax.image.resize2d": legalize_resize}  # in place of TVM's own
+LEGALIZATIONS = {  # in place of TVM's own
+    "relax.image.resize2d": legalize_resize,
+    "relax.nn.softmax": legalize_softmax,
+}
 
 
 @dataclass(frozen=True)

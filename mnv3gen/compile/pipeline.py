@@ -38,12 +38,18 @@ from mnv3gen.compile.verify import (
 )
 from mnv3gen.errors import InputError
 from mnv3gen.execute import Entry
-from mnv3gen.graph.expand import expand
 from mnv3gen.graph.graph import Graph
 from mnv3gen.graph.seeded import seeded_input
 from mnv3gen.lower.round_weights import round_weights
 
-SHIPPED = ("lib{name}.so", "lib{name}.a", "{name}.h", "{name}.c", "benchmark")
+SHIPPED = (
+    "lib{name}.so",
+    "lib{name}.a",
+    "{name}.h",
+    "{name}.c",
+    "{name}-config.cmake",
+    "benchmark",
+)
 
 
 @dataclass
@@ -87,7 +93,7 @@ def _build(
     request: Request, folder: Path, observe: Observer, dump: Path | None
 ) -> manifests.Manifest:
     """Compile, link and check in a temporary folder, then fill `folder`."""
-    name, target = request.network.name, request.target
+    name, target = request.model.name, request.target
     with temporary_folder(folder, "build") as build:
         built = _compile(request, build, observe, dump)
         observe("link")
@@ -108,7 +114,7 @@ def _build(
 
 def _compile(request: Request, build: Path, observe: Observer, dump: Path | None) -> Built:
     """Fill `build` with the kernels' object file, the C sources and the weights."""
-    name, quantized = request.network.name, request.quantized
+    name, quantized = request.model.name, request.quantized
     graph, weights = _lowered(request)
     kernels = compile_kernels(
         graph,
@@ -134,7 +140,7 @@ def _compile(request: Request, build: Path, observe: Observer, dump: Path | None
     )
     change = 0.0
     if quantized is not None or request.storage != "float32":
-        exact = replace(expand(request.network), outputs=graph.outputs)
+        exact = replace(request.model.graph, outputs=graph.outputs)
         change = largest_change(expected, expected_output(exact, request.weights, SEED))
     built = Built(graph, kernels, plan, expected, tolerance_of(quantized), change)
     _write_sources(request, built, build)
@@ -145,7 +151,7 @@ def _lowered(request: Request) -> tuple[Graph, Mapping[str, npt.NDArray[Any]]]:
     """The graph that is lowered, and its weights."""
     if request.quantized is not None:
         return request.quantized.graph, request.quantized.weights
-    return round_weights(expand(request.network), request.weights, request.storage)
+    return round_weights(request.model.graph, request.weights, request.storage)
 
 
 def _check_tuned(plan: Plan, option: str) -> None:
@@ -168,11 +174,11 @@ def _check_tuned(plan: Plan, option: str) -> None:
 
 def _write_sources(request: Request, built: Built, build: Path) -> None:
     """The files that are compiled and linked with the kernels."""
-    name, target, program = request.network.name, request.target.name, built.program
+    name, target, program = request.model.name, request.target.name, built.program
     labels = {
         "summary": request.target.description,
         "identity": f"{name} {request.identity} {target} mnv3gen {__version__}",
-        "input_meaning": request.network.conventions.preprocess + " preprocessing",
+        "input_meaning": request.model.preprocess + " preprocessing",
     }
     expected = output_buffer(program.outputs, built.expected)
     sources = write_sources(name, target, labels, program, built.plan)
@@ -186,7 +192,7 @@ def _verify(request: Request, built: Built, library: Path) -> manifests.Verifica
     """Run the library on the seeded input."""
     program = built.program
     entry = Entry(
-        symbol=f"{request.network.name}_run",
+        symbol=f"{request.model.name}_run",
         input_bytes=program.input_bytes,
         output_bytes=program.output_bytes,
         workspace_bytes=built.plan.arena_bytes,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -15,9 +16,9 @@ from mnv3gen.compile.one_pixel import ONE_PIXEL
 from mnv3gen.compile.storage import check_storage
 from mnv3gen.compile.tuned import NOTHING, Tuned, load_tuned
 from mnv3gen.errors import InputError
+from mnv3gen.graph.model import Model, model_of
 from mnv3gen.lower.storage import WeightStorage
 from mnv3gen.quantize.quantized import Quantized
-from mnv3gen.tables.format import format_network
 from mnv3gen.tables.network import Network
 from mnv3gen.targets import Target
 
@@ -25,6 +26,8 @@ from mnv3gen.targets import Target
 @dataclass(frozen=True)
 class Request:
     """What is to be compiled; `weights_source` says in the manifest where the weights are from.
+
+    A network is a table's, or a `Model` of another origin.
 
     `by_rule` ignores tuned parameters; with `require_tuned`, a kernel without them is an error.
     `quantized` is the int8 form of the network, and `calibration` says in the manifest what its
@@ -34,7 +37,7 @@ class Request:
     InputError if both are asked for, or if the target cannot read weights of that `storage`.
     """
 
-    network: Network
+    network: Network | Model
     target: Target
     weights: Mapping[str, npt.NDArray[np.float32]]
     weights_source: str
@@ -64,6 +67,11 @@ class Request:
                 expected="one of the two",
             )
 
+    @cached_property
+    def model(self) -> Model:
+        """The graph to compile and its names."""
+        return model_of(self.network)
+
     @property
     def tuned(self) -> Tuned:
         """The tuning records that may be used. InputError if one cannot be read."""
@@ -83,7 +91,7 @@ class Request:
     @property
     def identity(self) -> str:
         """A short name of table and stored weights for the library's version string."""
-        parts = format_network(self.network) + self.weights_hash + self.storage + self._integers
+        parts = self.model.text + self.weights_hash + self.storage + self._integers
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
     @property
@@ -97,10 +105,11 @@ class Request:
         target["core"] = {k: v for k, v in target["core"].items() if k != "clock_mhz"}  # it drifts
         return cache.key_of(
             [
-                format_network(self.network),
+                self.model.text,
                 repr(sorted(target.items())),
                 self.weights_hash,
                 self.weights_source,
+                self.model.preprocess,
                 repr(self.labels),
                 str(self.verify),
                 self.storage,

@@ -83,8 +83,8 @@ class Schedule:
         return str(getattr(self.module, "DTYPE", "float32"))
 
     def accepts(self, group: Group, core: Core) -> bool:
-        """See `Generator`."""
-        if any(kernel.dtype != self.dtype for kernel in group.kernels):
+        """See `Generator`. None of them steps down and along a row by different strides."""
+        if any(kernel.dtype != self.dtype or kernel.along for kernel in group.kernels):
             return False
         return bool(self._ask("compute", group.name, self.module.accepts, group, core))
 

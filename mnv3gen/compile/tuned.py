@@ -152,14 +152,14 @@ def read_log(path: Path) -> list[TunedRecord]:
     if not path.is_file():
         return []
     records = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             records.append(msgspec.json.decode(line, type=TunedRecord))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InputError(
                 f"not a tuning record: {error}",
                 place=f"{path}:{number}",
-                found=line[:60],
+                found=line[:60].decode(errors="replace"),
                 expected="one JSON object a line, as `mnv3gen tune` writes them",
             ) from error
     return records

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
-
 from mnv3gen.compile.cache import tool_versions
 from mnv3gen.compile.calls import bytes_of
 from mnv3gen.compile.plan import Step

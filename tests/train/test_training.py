@@ -109,7 +109,7 @@ def test_a_run_stopped_between_steps_ends_as_if_it_had_not_been(
     command(*arguments(files, output="whole"))
     step = Learner.step
 
-    def interrupting(self: Learner, batch: Any, rate: float, number: int) -> tuple[float, int]:
+    def interrupting(self: Learner, batch: Any, rate: float, number: int) -> tuple[float, float]:
         if number == 13:  # in the middle of the second epoch of eight steps
             os.kill(os.getpid(), signal.SIGINT)
         return step(self, batch, rate, number)
@@ -163,7 +163,7 @@ def test_a_later_divergence_keeps_the_epochs_before(
 
     step = Learner.step
 
-    def diverging(self: Learner, batch: Any, rate: float, number: int) -> tuple[float, int]:
+    def diverging(self: Learner, batch: Any, rate: float, number: int) -> tuple[float, float]:
         loss, right = step(self, batch, rate, number)
         return (float("nan") if number == 20 else loss), right
 

@@ -58,6 +58,8 @@ def test_an_unknown_command_offers_the_nearest() -> None:
         ["bench", "--help"],
         ["bench", "--list-peers"],
         ["profile", "--help"],
+        ["train", "--help"],
+        ["eval", "--help"],
         ["describe", "mobilenet_v3_large", "--width", "0.75", "--json"],
         ["describe", "mobilenet_v3_large"],
         ["targets"],

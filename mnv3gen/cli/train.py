@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mnv3gen.quantize.statistics_file import Statistics
     from mnv3gen.tables.network import Network
     from mnv3gen.train.data.examples import Data
+    from mnv3gen.train.data.scenes import SceneData
     from mnv3gen.train.recipe import Recipe
     from mnv3gen.train.request import Request
     from mnv3gen.train.session import Outcome
@@ -166,11 +167,11 @@ def _request(
     from dataclasses import replace
 
     from mnv3gen.tables.scaling import with_classes
-    from mnv3gen.train.data.specs import open_data
+    from mnv3gen.train.data.specs import open_any
     from mnv3gen.train.request import Request
     from mnv3gen.train.starting import load_teacher
 
-    data = open_data(spec)
+    data = open_any(spec, (network.height, network.width))
     recipe = _recipe(data.mirrored, **changes)
     if classes is None:
         network = with_classes(network, len(data.names))
@@ -210,14 +211,15 @@ def _started(path: Path | None, network: Network, seed: int) -> Any:
     return start.weights
 
 
-def _ranges(network: Network, weights: Any, data: Data) -> Statistics:
+def _ranges(network: Network, weights: Any, data: Data | SceneData) -> Statistics:
     """The ranges of the int8 network; InputError without weights to measure them with."""
     from mnv3gen.cli.progress import counted
+    from mnv3gen.train.data.scenes import SceneData
     from mnv3gen.train.integers.ranges import measured
 
-    if weights is None:
+    if weights is None or isinstance(data, SceneData):
         raise InputError(
-            "int8 rounding is learned by a network that is trained already",
+            "int8 rounding is learned by a classifier that is trained already",
             place="--int8",
             expected="--int8 --from FILE",
         )

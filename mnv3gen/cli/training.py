@@ -29,6 +29,7 @@ class Printer(Watcher):
         shown = not quiet and self.console.is_terminal
         self.bar = Progress(*columns, console=self.console, transient=True, disable=not shown)
         self.task: Any = None
+        self.metric = "top-1"
 
     def __enter__(self) -> Printer:
         self.bar.start()
@@ -43,6 +44,10 @@ class Printer(Watcher):
     ) -> None:
         self.bar.stop()
 
+    def began(self, metric: str) -> None:
+        """Learn what the quality is called."""
+        self.metric = metric
+
     def resumed(self, epoch: int, step: int) -> None:
         """Say where a killed run goes on."""
         self._line(f"resumed   epoch {epoch + 1}, step {step}")
@@ -50,7 +55,7 @@ class Printer(Watcher):
     def stepped(self, moment: Moment) -> None:
         """Move the bar."""
         text = (
-            f"epoch {moment.epoch + 1} loss {moment.loss:.3f} top-1 {moment.accuracy:.1%} "
+            f"epoch {moment.epoch + 1} loss {moment.loss:.3f} right {moment.accuracy:.1%} "
             f"rate {moment.rate:.2g} {moment.images_per_second:.0f} img/s, "
             f"{_left(moment.left)} left"
         )
@@ -59,8 +64,9 @@ class Printer(Watcher):
     def epoch_over(self, row: EpochRow) -> None:
         """Print an epoch."""
         self._line(
-            f"epoch {row.epoch:4d}  loss {row.loss:.4f}  top-1 {row.train_accuracy:7.2%}  "
-            f"held out {row.accuracy:7.2%}  {row.images_per_second:6.0f} img/s  {row.seconds:.0f} s"
+            f"epoch {row.epoch:4d}  loss {row.loss:.4f}  right {row.train_accuracy:7.2%}  "
+            f"held out {self.metric} {row.accuracy:7.2%}  {row.images_per_second:6.0f} img/s  "
+            f"{row.seconds:.0f} s"
         )
 
     def _line(self, text: str) -> None:

@@ -69,9 +69,11 @@ class GraphModule(nn.Module):  # type: ignore[misc]
 class Convolution(nn.Module):  # type: ignore[misc]
     """A convolution with its normalization or bias, and its activation."""
 
-    def __init__(self, conv: Conv2d, eps: float, decay: float) -> None:
+    def __init__(self, conv: Conv2d, size: tuple[int, int], eps: float, decay: float) -> None:
         super().__init__()
         self.conv = conv
+        # torch's matrix product is faster than its convolution of one position.
+        self.product = (*size, conv.kernel, conv.groups) == (1, 1, 1, 1)
         self.weight = nn.Parameter(torch.empty(conv.weight_shape))
         if conv.batch_norm:
             self.bn = BatchNorm(conv.shape[2], eps, decay)
@@ -84,14 +86,19 @@ class Convolution(nn.Module):  # type: ignore[misc]
 
     def forward(self, data: Tensor) -> Tensor:
         """(n, c, h, w) to the node's shape."""
+        sums = self._sums(data, None if self.conv.batch_norm else self.bias)
+        return activate(self.conv.activation, self.bn(sums) if self.conv.batch_norm else sums)
+
+    def _sums(self, data: Tensor, bias: Tensor | None) -> Tensor:
         conv = self.conv
+        if self.product:
+            sums = functional.linear(data.flatten(1), self.weight.flatten(1), bias)
+            return sums[:, :, None, None]
         if self.border is not None:
             data = functional.pad(data, self.border)
-        bias = None if conv.batch_norm else self.bias
-        sums = functional.conv2d(
+        return functional.conv2d(
             data, self.weight, bias, conv.stride, self.padding, conv.dilation, conv.groups
         )
-        return activate(conv.activation, self.bn(sums) if conv.batch_norm else sums)
 
 
 class _Resized(nn.Module):  # type: ignore[misc]
@@ -203,7 +210,7 @@ def _made(module: nn.Module, node: Node, graph: Graph, decay: float) -> nn.Modul
     """The module of a node, placed where its parameters get the names of the weight file."""
     match node:
         case Conv2d():
-            made = Convolution(node, graph.bn_eps, decay)
+            made = Convolution(node, graph.shape(node.inputs[0])[:2], graph.bn_eps, decay)
         case Resize():
             made = _Resized(node, graph.shape(node.inputs[0])[:2])
         case AveragePool():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from mnv3gen.graph.expand import expand
@@ -12,7 +14,7 @@ from mnv3gen.images import named
 from mnv3gen.lower.torch import to_torch
 from mnv3gen.tables.network import Network
 from mnv3gen.train.evaluate import Subject
-from mnv3gen.train.learner import classifier_output, module_scores
+from mnv3gen.train.learner import classifier_output, module_outputs
 from mnv3gen.train.starting import network_of
 
 
@@ -26,10 +28,15 @@ def weights_subject(path: Path, network: Network | None = None) -> Subject:
         network, names = network_of(path)
     check_metadata(path, network.conventions)
     graph = expand(network)
-    classifier_output(graph)
+    output = classifier_output(graph)
     module = to_torch(graph, load_weights(path, graph)).eval()
     module = module.to(memory_format=torch.channels_last)
     device = torch.device("cpu")
+
+    def scores(inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        outputs = module_outputs(module, inputs, torch.channels_last, device)
+        return outputs[output].reshape(len(inputs), -1)
+
     return Subject(
         name=f"{network.name}, {path}",
         height=network.height,
@@ -38,5 +45,5 @@ def weights_subject(path: Path, network: Network | None = None) -> Subject:
         labels=names,
         preprocess=named(network.conventions.preprocess),
         how="torch",
-        scores=lambda inputs: module_scores(module, inputs, torch.channels_last, device),
+        scores=scores,
     )

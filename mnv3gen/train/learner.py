@@ -15,13 +15,14 @@ from mnv3gen.graph.graph import Graph
 from mnv3gen.lower.torch import GraphModule, arrays_of, to_torch
 from mnv3gen.lower.torch_norm import BatchNorm
 from mnv3gen.train.average import Average, warmed
-from mnv3gen.train.data.batches import Batch, generator
+from mnv3gen.train.data.batches import generator
 from mnv3gen.train.distribute import Group, shared
 from mnv3gen.train.integers.module import IntegerModule, unfolded
-from mnv3gen.train.losses import classification_loss, distillation_loss
+from mnv3gen.train.losses import distillation_loss
 from mnv3gen.train.optimizers import make_optimizer, set_rate
 from mnv3gen.train.request import Request
 from mnv3gen.train.state import Arrays
+from mnv3gen.train.tasks.task import Batch, Task
 
 Tensor: TypeAlias = torch.Tensor
 
@@ -29,11 +30,10 @@ Tensor: TypeAlias = torch.Tensor
 class Learner:
     """What learns. A step's random choices follow from the seed and the step's number."""
 
-    def __init__(self, request: Request, group: Group) -> None:
+    def __init__(self, request: Request, group: Group, task: Task) -> None:
         recipe = request.recipe
-        self.request, self.group = request, group
-        graph = expand(request.network)
-        self.output = classifier_output(graph)
+        self.request, self.group, self.task = request, group, task
+        graph = task.graph
         torch.manual_seed(_seed(request.seed, 0, 0))
         self.graph, module = graph, _module(graph, request)
         self.format = torch.channels_last if recipe.channels_last else torch.contiguous_format
@@ -44,29 +44,28 @@ class Learner:
         self.called = shared(self.module, group, recipe.synchronized)
         self.teacher = _teacher(request, group)
 
-    def step(self, batch: Batch, rate: float, number: int) -> tuple[float, int]:
+    def step(self, batch: Batch, rate: float, number: int) -> tuple[float, float]:
         """Learn from a batch; its loss, which may be no finite number, and its right answers."""
         recipe = self.request.recipe
         torch.manual_seed(_seed(self.request.seed, number, self.group.rank))
         set_rate(self.optimizer, rate)
         for norm in self.norms:
             norm.decay = warmed(recipe.bn_decay, number)
-        images = batch.images.to(self.group.device).contiguous(memory_format=self.format)
-        batch = Batch(images, batch.labels.to(self.group.device), batch.own)
+        batch = batch.to(self.group.device, self.format)
         with self._precision():
-            scores = scores_of(self.called(images), self.output)
-        loss = self._loss(scores.float(), batch)
+            outputs = self.called(batch.images)
+        loss = self._loss(outputs, batch)
         self.optimizer.zero_grad()
         loss.backward()
         if recipe.optimizer.clip:
             torch.nn.utils.clip_grad_norm_(self.module.parameters(), recipe.optimizer.clip)
         self.optimizer.step()
         self.average.update()
-        return loss.item(), int((scores.argmax(1) == batch.labels).sum())
+        return loss.item(), self.task.right(outputs, batch)
 
-    def scores(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """The averaged network's scores (n, classes) of inputs (n, h, w, c)."""
-        return module_scores(self.average.module, inputs, self.format, self.group.device)
+    def compute(self, inputs: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
+        """The averaged network's outputs by name, NHWC, of inputs (n, h, w, c)."""
+        return module_outputs(self.average.module, inputs, self.format, self.group.device)
 
     def weights(self) -> dict[str, npt.NDArray[np.float32]]:
         """The averaged weights, under the names of the network's table."""
@@ -104,11 +103,12 @@ class Learner:
         }
         self.optimizer.load_state_dict(state)
 
-    def _loss(self, scores: Tensor, batch: Batch) -> Tensor:
-        loss = classification_loss(scores, batch, self.request.recipe.label_smoothing)
+    def _loss(self, outputs: dict[str, Tensor], batch: Batch) -> Tensor:
+        loss = self.task.loss(outputs, batch, self.request.recipe)
         wanted = self.request.teacher
         if wanted is None or self.teacher is None:
             return loss
+        scores = scores_of(outputs, classifier_output(self.graph)).float()
         with torch.no_grad():
             answers = scores_of(self.teacher(batch.images), self.output_of_teacher)
         distilled = distillation_loss(scores, answers.float(), wanted.temperature)
@@ -121,8 +121,8 @@ class Learner:
         return classifier_output(self.teacher.graph)
 
     def _precision(self) -> Any:
-        if not self.request.recipe.amp:
-            return contextlib.nullcontext()
+        if not self.request.recipe.amp or self.request.integers is not None:
+            return contextlib.nullcontext()  # integers are exact in float32, not in bfloat16
         return torch.autocast(self.group.device.type, dtype=torch.bfloat16)
 
 
@@ -143,15 +143,17 @@ def scores_of(outputs: dict[str, Tensor], name: str) -> Tensor:
     return outputs[name].flatten(1)
 
 
-def module_scores(
+def module_outputs(
     module: Any, inputs: npt.NDArray[np.float32], memory_format: Any, device: Any
-) -> npt.NDArray[np.float32]:
-    """Class scores (n, classes) of inputs (n, h, w, c)."""
+) -> dict[str, npt.NDArray[np.float32]]:
+    """A module's outputs by name, NHWC, of inputs (n, h, w, c)."""
     images = torch.from_numpy(np.ascontiguousarray(inputs.transpose(0, 3, 1, 2)))
     images = images.to(device).contiguous(memory_format=memory_format)
     with torch.inference_mode():
-        scores = scores_of(module(images), classifier_output(module.graph))
-    return scores.float().cpu().numpy()
+        outputs = module(images)
+    return {
+        name: value.float().permute(0, 2, 3, 1).cpu().numpy() for name, value in outputs.items()
+    }
 
 
 def _module(graph: Graph, request: Request) -> Any:

@@ -16,6 +16,7 @@ from mnv3gen.quantize.statistics_file import Statistics
 from mnv3gen.tables.format import format_network
 from mnv3gen.tables.network import Network
 from mnv3gen.train.data.examples import Data
+from mnv3gen.train.data.scenes import SceneData
 from mnv3gen.train.recipe import Recipe
 
 Weights = Mapping[str, npt.NDArray[Any]]
@@ -44,7 +45,7 @@ class Request:
     """
 
     network: Network
-    data: Data
+    data: Data | SceneData
     spec: str
     recipe: Recipe
     folder: Path

@@ -12,18 +12,13 @@ from pathlib import Path
 import msgspec
 
 from mnv3gen.errors import InputError, Mnv3genError
-from mnv3gen.graph.expand import expand
-from mnv3gen.images import named
 from mnv3gen.train import folder as files
 from mnv3gen.train.clock import Clock
-from mnv3gen.train.data.batches import Batch, Batches, Share, form_of
-from mnv3gen.train.data.examples import check_labels
-from mnv3gen.train.data.pixels import Inputs
+from mnv3gen.train.data.batches import Share
 from mnv3gen.train.distribute import Group, group
 from mnv3gen.train.learner import Learner, classifier_output
 from mnv3gen.train.recipe import rate_at
 from mnv3gen.train.request import Request, identity
-from mnv3gen.train.score import Score, score
 from mnv3gen.train.signals import stopping
 from mnv3gen.train.state import (
     FORMAT,
@@ -34,6 +29,8 @@ from mnv3gen.train.state import (
     read_tensors,
     write_checkpoint,
 )
+from mnv3gen.train.tasks.choose import task_of
+from mnv3gen.train.tasks.task import Batch, Evaluation
 from mnv3gen.train.tensorboard import Board
 
 
@@ -53,6 +50,9 @@ class Moment:
 
 class Watcher:
     """What a run tells; the default is silent."""
+
+    def began(self, metric: str) -> None:
+        """The run begins; what its quality is called."""
 
     def resumed(self, epoch: int, step: int) -> None:
         """The run goes on from a checkpoint."""
@@ -90,12 +90,12 @@ def train(request: Request, watcher: Watcher | None = None) -> Outcome:
 def check(request: Request) -> State | None:
     """The state of the folder's run, if it can go on, or None for a new one.
 
-    InputError for data that do not fit the network, a network that is no classifier, and the folder
-    of another run.
+    InputError for data that do not fit the network, and for the folder of another run.
     """
-    for examples in (request.data.train, request.data.held_out):
-        check_labels(examples, request.network.classes)
-    classifier_output(expand(request.network))
+    task = task_of(request.network, request.data)
+    task.check()
+    if request.teacher is not None:
+        classifier_output(task.graph)
     state = read_state(request.folder)
     if state is None:
         return None
@@ -113,25 +113,18 @@ def check(request: Request) -> State | None:
 class _Session:
     def __init__(self, request: Request, processes: Group, watcher: Watcher) -> None:
         self.request, self.group, self.watcher = request, processes, watcher
-        network, recipe = request.network, request.recipe
-        preprocess = named(network.conventions.preprocess)
         self.state = check(request) or _fresh(request)
-        self.clock = Clock(recipe.epochs, request.minutes, self.state.elapsed)
-        self.batches = Batches(
-            request.data.train,
-            form_of(network.height, network.width, preprocess),
-            recipe.augment,
-            recipe.batch,
-            request.seed,
-            Share(processes.rank, processes.processes),
-            request.workers,
-        )
-        self.held_out = Inputs(request.data.held_out, network.height, network.width, preprocess)
-        self.learner = Learner(request, processes)
+        self.clock = Clock(request.recipe.epochs, request.minutes, self.state.elapsed)
+        self.task = task_of(request.network, request.data)
+        share = Share(processes.rank, processes.processes)
+        self.batches = self.task.batches(request.recipe, request.seed, share, request.workers)
+        self.learner = Learner(request, processes, self.task)
+        self.skipped: tuple[str, ...] = ()
         self.saved = time.monotonic()
         self.board: Board | None = None
 
     def run(self) -> Outcome:
+        self.watcher.began(self.task.metric)
         self._begin()
         with contextlib.ExitStack() as stack:
             wished = stack.enter_context(stopping())
@@ -139,7 +132,7 @@ class _Session:
             while not self.state.done:
                 self._epoch(wished.is_set)
         rows = self.state.rows
-        skipped = (*sorted(self.batches.skipped), *self.held_out.skipped)
+        skipped = (*sorted(self.batches.skipped), *self.skipped)
         return Outcome(self.request.folder, rows, self.state.best, self.clock.elapsed, skipped)
 
     def _begin(self) -> None:
@@ -172,7 +165,7 @@ class _Session:
         state = self.state
         rate = rate_at(self.request.recipe, self._epochs(), self._progress())
         loss, right = self.learner.step(batch, rate, state.step)
-        count = len(batch.labels)
+        count = len(batch)
         sums = self.group.total(loss * count, right, count)
         if not math.isfinite(sums[0]):
             self._diverged()
@@ -223,7 +216,8 @@ class _Session:
 
     def _evaluate(self, speed: float, over: bool) -> None:
         begun = time.monotonic()
-        result = score(self.held_out, self.learner.scores)
+        result = self.task.evaluate(self.learner.compute)
+        self.skipped = result.skipped
         self.clock.evaluation = time.monotonic() - begun
         row = self._row(result, speed)
         best = row.accuracy > self.state.best
@@ -240,13 +234,13 @@ class _Session:
         self._keep(row, best)
         self.watcher.epoch_over(row)
 
-    def _row(self, result: Score, speed: float) -> EpochRow:
+    def _row(self, result: Evaluation, speed: float) -> EpochRow:
         total, right, pictures = self.state.sums
         return EpochRow(
             epoch=self.state.epoch + 1,
             loss=total / pictures,
             train_accuracy=right / pictures,
-            accuracy=result.accuracy,
+            accuracy=result.quality,
             held_out_loss=result.loss,
             rate=rate_at(self.request.recipe, self._epochs(), self._progress()),
             images_per_second=speed,

@@ -72,6 +72,8 @@ def test_an_unknown_command_offers_the_nearest() -> None:
         ["latency-table", "--help"],
         ["predict", "--help"],
         ["records", "--help"],
+        ["train", "--help"],
+        ["eval", "--help"],
         ["describe", "mobilenet_v3_large", "--width", "0.75", "--json"],
         ["describe", "mobilenet_v3_large"],
         ["targets"],

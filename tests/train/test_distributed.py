@@ -30,7 +30,7 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     data = write_stripes(tmp_path / "d.npz")
     recipe = write_recipe(tmp_path / "r.toml", "sgd", rate=0.05, dropout=0.0)
     common = [table, "--data", data, "--recipe", recipe, "--threads", "1", "--device", "cpu"]
-    alone = finish(start("train", *common, "-o", tmp_path / "one"))
+    alone = finish(start("train", *common, "-o", tmp_path / "one"), timeout=600)
     assert alone.code == 0, alone.err
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
@@ -38,7 +38,7 @@ def test_two_processes_learn_what_one_does(tmp_path: Path) -> None:
     ]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     both = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False, timeout=300
+        command, env=environment, capture_output=True, text=True, check=False, timeout=900
     )
     assert both.returncode == 0, both.stderr
     for ours, theirs in zip(rows(tmp_path / "two"), rows(tmp_path / "one"), strict=True):

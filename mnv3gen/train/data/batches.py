@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -43,6 +43,14 @@ class Batch:
     images: Tensor
     labels: Tensor
     own: float = 1.0
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: Any, memory_format: Any) -> Batch:
+        """The same on a device."""
+        images = self.images.to(device).contiguous(memory_format=memory_format)
+        return Batch(images, self.labels.to(device), self.own)
 
 
 @dataclass

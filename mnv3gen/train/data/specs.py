@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mnv3gen.errors import InputError, nearest_names
 from mnv3gen.train.data.examples import Data, Examples, check_some
 
+if TYPE_CHECKING:
+    from mnv3gen.train.data.scenes import SceneData
+
 KINDS = ("digits", "fashion-mnist", "imagefolder", "npz")
-EXPECTED = "digits, fashion-mnist, fashion-mnist:DIR, imagefolder:DIR or npz:FILE"
+SCENES = "shapes"
+EXPECTED = "digits, fashion-mnist, fashion-mnist:DIR, imagefolder:DIR, npz:FILE or shapes"
+
+
+def open_any(spec: str, size: tuple[int, int]) -> Data | SceneData:
+    """As `open_data`, and for "shapes" scenes of that (height, width)."""
+    if spec == SCENES:
+        from mnv3gen.train.data.scenes import shapes
+
+        return shapes(*size)
+    return open_data(spec)
 
 
 def open_data(spec: str) -> Data:
@@ -64,7 +78,7 @@ def _read(spec: str) -> tuple[str, Path | None]:
         return "imagefolder", path
     if path.suffix == ".npz":
         return "npz", path
-    nearest = nearest_names(kind, KINDS)
+    nearest = nearest_names(kind, (*KINDS, SCENES))
     raise InputError("no such data", place="--data", found=spec, expected=EXPECTED, nearest=nearest)
 
 

@@ -29,16 +29,17 @@ class Sensitivity:
     """Powers of errors at the outputs, in parts of the outputs' own; the mean over outputs.
 
     `nodes` has what each node alone makes, `tensors` what rounding each tensor alone does, the
-    input's included; a tensor's is of the network in int8 whether or not its neighbours are now.
+    input's included. `float_nodes` were in float32 already and make none.
     """
 
     graph: Graph
     nodes: Mapping[str, float]
     tensors: Mapping[str, float]
+    float_nodes: frozenset[str] = frozenset()
 
     def predicted(self, float_nodes: Iterable[str]) -> float:
-        """The error of the network with these nodes in float32."""
-        kept = set(float_nodes)
+        """The error of the network with these nodes in float32, beside those that were."""
+        kept = {*self.float_nodes, *float_nodes}
         integer = [node for node in self.graph.nodes if node.name not in kept]
         rounded = {name for node in integer for name in (node.name, *node.inputs)}
         return sum(self.nodes[node.name] for node in integer) + sum(
@@ -63,7 +64,8 @@ def measure_sensitivity(
         floats = float_tensors(quantized, data)
         tensors[graph.input].append(_of_tensor(quantized, floats, graph.input))
         for node in graph.nodes:
-            nodes[node.name].append(_of_node(quantized, floats, node))
+            kept = node.name in quantized.float_nodes
+            nodes[node.name].append(0.0 if kept else _of_node(quantized, floats, node))
             tensors[node.name].append(
                 0.0 if isinstance(node, Concat) else _of_tensor(quantized, floats, node.name)
             )  # what is joined was rounded to the same scale before
@@ -73,6 +75,7 @@ def measure_sensitivity(
         graph=graph,
         nodes={name: float(np.mean(each)) for name, each in nodes.items()},
         tensors={name: float(np.mean(each)) for name, each in tensors.items()},
+        float_nodes=quantized.float_nodes,
     )
 
 

@@ -34,7 +34,7 @@ from mnv3gen.targets import Core
 
 VERSION = 1
 PREFETCHES = True
-SHARE_OF_PEAK = 0.92
+SHARE_OF_PEAK = 0.9
 
 
 def accepts(group: Group, core: Core) -> bool:

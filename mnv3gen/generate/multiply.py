@@ -18,13 +18,14 @@ from mnv3gen.generate.builder import (
     broadcast,
     lane,
 )
-from mnv3gen.generate.cover import Lanes, balanced
+from mnv3gen.generate.cover import Lanes, Run, balanced
 from mnv3gen.targets import Core
 
 LANES_OF_NEON = 4
 SPARE, FEW_REGISTERS = 7, 16
 ENOUGH_ROWS = 8
-STEPS_OF_A_CHUNK = 8  # of the reduction, at least, between prefetches
+# Of the reduction, at least, between prefetches; with four inputs each where they are read by lane.
+STEPS_OF_A_CHUNK = 8
 UNROLLED_AT_MOST = 4
 SMALL_TILE = 12  # registers of sums
 LONG_CHUNK = 8  # steps, of which LLVM keeps a loop
@@ -165,11 +166,11 @@ def _reduce(
     step = LANES_OF_NEON if tile.by_lane else 1
     steps, rest = divmod(segment.length, step)
     lines = ahead.most_of_a_tile if ahead is not None else 0
-    parts = max(1, min(lines, steps * step // STEPS_OF_A_CHUNK))
+    parts = max(1, min(lines, steps // STEPS_OF_A_CHUNK))
     # A small tile does twice as much in a round, or counting rounds would be a tenth of its work.
     small = tile.by_lane and len(rows) * len(tile.columns) <= SMALL_TILE
     done = 0
-    for chunks in balanced(steps, -(-steps // parts)) if steps else []:
+    for chunks in _chunks(steps, parts, small) if steps else []:
 
         def chunk(index: Index, start: int = chunks.start, size: int = chunks.size) -> None:
             if ahead is not None and lines:
@@ -197,6 +198,17 @@ def _reduce(
         done = chunks.stop * step
     for position in range(done, done + rest):
         _step(builder, tile, rows, segment, position, 1, sums)
+
+
+def _chunks(steps: int, parts: int, small: bool) -> list[Run]:
+    """Steps in about so many parts; those of a small tile in fours, which LLVM can unroll."""
+    most = -(-steps // parts)
+    if not small:
+        return balanced(steps, most)
+    most = -(-most // UNROLLED_AT_MOST) * UNROLLED_AT_MOST
+    count, rest = divmod(steps, most)
+    runs = [Run(0, most, count), Run(count * most, rest, 1)]
+    return [run for run in runs if run.size and run.count]
 
 
 def _step(

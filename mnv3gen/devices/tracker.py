@@ -113,7 +113,9 @@ class TrackerConnection:
             f"no tracker answers at {place}", "start it: mnv3gen devices --tracker PORT"
         ):
             # TVM itself would try for a minute.
-            socket.create_connection((self.place.host, self.place.port), ANSWER_SECONDS).close()
+            socket.create_connection(
+                (self.place.host, self.place.port or 0), ANSWER_SECONDS
+            ).close()
             tracker = rpc.connect_tracker(self.place.host, self.place.port)
             keys = _keys(tracker.summary())
         if self.key not in keys:

@@ -17,7 +17,7 @@ from mnv3gen.measure.answer import KernelLine, read_kernel_line
 from mnv3gen.measure.kernel import Code
 from mnv3gen.measure.network import ended
 from mnv3gen.measure.program import NAME
-from mnv3gen.measure.protocol import Protocol, Times
+from mnv3gen.measure.protocol import Protocol, State, Times, drift
 from mnv3gen.measure.records import Record, Records
 from mnv3gen.measure.session import Session
 from mnv3gen.targets import Target
@@ -98,13 +98,17 @@ class KernelMeasurer:
         """Measure neighbours; each is in `done` and on the disk before the next one's answer."""
         device, runs = self.session.device.name, self.protocol.runs
         codes = list(batch.codes.items())
+        before: State | None = None
 
         def on_line(text: str) -> None:
+            nonlocal before
             number = first + len(done)
             if number >= last:
                 raise DeviceError(device, "nonsense came back: more lines than kernels")
             line = read_kernel_line(text, device, number, runs)
-            self._keep(*codes[number], line)
+            after = line.state.checked()
+            self._keep(*codes[number], line, before or after)
+            before = after
             done.append(number)
 
         time.sleep(self.protocol.cool_down)
@@ -115,10 +119,13 @@ class KernelMeasurer:
         if first + len(done) != last:
             raise DeviceError(device, "nonsense came back: fewer lines than kernels")
 
-    def _keep(self, key: str, code: Code, line: KernelLine) -> None:
-        """Write down the steadier of what was measured now and before."""
+    def _keep(self, key: str, code: Code, line: KernelLine, before: State) -> None:
+        """Write down the steadier of what was measured now and earlier.
+
+        `before` is how the processor was doing after the kernel before.
+        """
         known = self.record(key, code)
-        fresh = self._record(key, code, line, 1 if known is None else known.attempts + 1)
+        fresh = self._record(key, code, line, before, 1 if known is None else known.attempts + 1)
         if known is not None and known.noisy and _spread(known.times) < _spread(fresh.times):
             fresh = msgspec.structs.replace(known, attempts=fresh.attempts)
         self.records.add(fresh)
@@ -141,8 +148,11 @@ class KernelMeasurer:
     def _seconds(self, count: int) -> float:
         return SECONDS_A_KERNEL * (count + 1)
 
-    def _record(self, key: str, code: Code, line: KernelLine, attempts: int) -> Record:
-        state, times = line.state.checked(), line.times()
+    def _record(
+        self, key: str, code: Code, line: KernelLine, before: State, attempts: int
+    ) -> Record:
+        after, times = line.state.checked(), line.times()
+        moved = drift(before, after) > self.protocol.most_drift
         return Record(
             kind="kernel",
             name=code.group.name,
@@ -152,10 +162,10 @@ class KernelMeasurer:
             bundle=key,
             protocol=self.protocol,
             times=times,
-            noisy=_spread(times) > self.protocol.most_spread,
+            noisy=moved or _spread(times) > self.protocol.most_spread,
             attempts=attempts,
-            before=state,
-            after=state,
+            before=before,
+            after=after,
             group=code.group,
             schedule=code.schedule,
             parameters=dict(code.parameters),

@@ -76,7 +76,7 @@ def test_no_tool(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_a_device_that_is_not_ready(
     adb: AdbStandIn, lines: list[str], serial: str, message: str
 ) -> None:
-    adb.list(*lines)
+    adb.show(*lines)
     with pytest.raises(DeviceError, match=message):
         connect(adb, serial)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support import ssh_server
+from support.command import Finished
+from support.compiled import TINY
 from support.ssh_server import SshServer
 
 from mnv3gen.devices.connection import Connection
@@ -16,6 +18,7 @@ from mnv3gen.devices.opening import opened
 from mnv3gen.devices.shell import ShellConnection
 from mnv3gen.errors import DeviceError, DeviceLostError
 
+Command = Callable[..., Finished]
 pytestmark = pytest.mark.skipif(ssh_server.lacks() is not None, reason=str(ssh_server.lacks()))
 
 
@@ -118,3 +121,19 @@ def test_a_server_that_goes_down(server: SshServer) -> None:
         server.stop()
         with pytest.raises(DeviceLostError, match=r"(?i)connection refused"):
             connection.run(["true"], 20)
+
+
+@pytest.mark.compile
+def test_a_table_is_measured_there(
+    server: SshServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
+    monkeypatch.setenv("MNV3GEN_RECORDS", str(tmp_path / "records"))
+    table = tmp_path / "tiny.bneck"
+    table.write_text(TINY)
+    words = ("--device", "ssh://board", "--target", "host", "--json")
+    summary = command("latency-table", table, "--runs", 3, *words).json
+    assert summary["measured"] == summary["kernels"] > 5
+    (row,) = command("bench", table, "--seconds", 0.02, *words).json
+    prediction = command("predict", table, *words).json
+    assert prediction["measured"] == prediction["calls"]
+    assert row["median_ms"] > 0 and prediction["ms"] > 0

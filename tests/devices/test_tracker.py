@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.command import Finished
+from support.compiled import Compiled
 
 from mnv3gen.devices.connection import Connection
 from mnv3gen.devices.device import find_device
@@ -99,3 +101,16 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
+
+
+def test_a_bundle_is_timed_there(
+    tracker: str,
+    tiny_bundle: Compiled,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Callable[..., Finished],
+) -> None:
+    monkeypatch.setenv("MNV3GEN_RECORDS", str(tmp_path))
+    words = ("--device", f"rpc://{tracker}/board", "--target", "host", "--seconds", 0.02)
+    (row,) = command("bench", tiny_bundle.bundle.folder, *words, "--json").json
+    assert 0 < row["min_ms"] <= row["median_ms"]

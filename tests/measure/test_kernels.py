@@ -34,10 +34,11 @@ def code(number: int) -> Code:
 BATCH = Batch(Path("kernels"), {f"code{number}": code(number) for number in range(COUNT)})
 
 
-def line(number: int, median: float = 1.05, runs: int = 15) -> str:
+def line(number: int, median: float = 1.05, runs: int = 15, khz: int = 1000) -> str:
     """What a device prints of a kernel; the minimum is 1."""
     three = {"min_ms": 1.0, "median_ms": median, "p90_ms": median}
-    return json.dumps({"kernel": number, "runs": runs, "small_cold": three, "cold": three}) + "\n"
+    rest = {"small_cold": three, "cold": three, "state": {"khz": str(khz)}}
+    return json.dumps({"kernel": number, "runs": runs, **rest}) + "\n"
 
 
 def measurer(
@@ -160,3 +161,18 @@ def test_an_unsteady_kernel_is_repeated_and_in_the_end_marked(tmp_path: Path) ->
     assert (records["code0"].noisy, records["code0"].attempts) == (True, 3)
     assert (records["code1"].noisy, records["code1"].attempts) == (False, 2)
     assert [asked(run) for run in connection.runs] == [range(0, 4), range(0, 2), range(0, 1)]
+
+
+def test_a_frequency_that_moves_makes_a_kernel_noisy(tmp_path: Path) -> None:
+    first = iter([True])
+
+    def script(arguments: Sequence[str]) -> Output:
+        if next(first, False):
+            clocks = [1000, 1000, 700, 700]
+            return Output(0, "".join(line(it, khz=clocks[it]) for it in asked(arguments)))
+        return steady(arguments)
+
+    it, connection = measurer(tmp_path, script)
+    it.measure(BATCH)
+    assert [asked(run) for run in connection.runs] == [range(0, 4), range(2, 3)]
+    assert not any(record.noisy for record in it.records.of_kind("kernel"))

@@ -36,10 +36,10 @@ class AdbStandIn:
         program = folder / "adb"
         program.write_text(SCRIPT)
         program.chmod(0o755)
-        self.list("SERIAL1\tdevice")
+        self.show("SERIAL1\tdevice")
         self.fail("")
 
-    def list(self, *lines: str) -> None:
+    def show(self, *lines: str) -> None:
         """What `adb devices` knows."""
         (self.bin / "devices").write_text("".join(f"{line}\n" for line in lines))
 

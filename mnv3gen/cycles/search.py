@@ -33,6 +33,7 @@ from mnv3gen.tune.units import Task, candidate
 TRIALS = "modelled_trials.jsonl"
 BATCH = 6  # candidates that are compiled together
 MOST = 24  # of a task
+SHARE_OF_PLANNED = 0.8  # of the time
 
 
 class ModelledTrial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -76,21 +77,36 @@ class ModelledSearch:
                 self._keep(trial)
 
     def run(self, minutes: float) -> None:
-        """Model until the time is up, or until nothing is left: all rules first, planned ones."""
-        deadline = time.monotonic() + minutes * 60
+        """Model until the time is up, or until nothing is left.
+
+        The rules of what is planned come first, then other parameters of it for most of the time,
+        then the rules of other ways to compute the same.
+        """
+        start = time.monotonic()
         ordered = sorted(self.tasks.values(), key=self._rank)
-        for task in ordered:
-            if time.monotonic() > deadline:
+        planned = [task for task in ordered if self.calls[task.key]]
+        end = start + minutes * 60
+        self._try_rules(planned, end)
+        self._try_others(planned, start + minutes * 60 * SHARE_OF_PLANNED)
+        self._try_rules(ordered, end)
+        self._try_others(planned, end)
+
+    def _try_rules(self, tasks: Sequence[Task], end: float) -> None:
+        for task in tasks:
+            if time.monotonic() > end:
                 return
             if not self._of(task):
                 self._try(task, [dict(task.schedule.rule(task.group, self.target.core))])
-        waiting = [task for task in ordered if self.calls[task.key]]
-        while waiting and time.monotonic() < deadline:
+
+    def _try_others(self, tasks: Sequence[Task], end: float) -> None:
+        """A batch of each in turn, those first that most is computed in."""
+        waiting = list(tasks)
+        while waiting and time.monotonic() < end:
             for task in list(waiting):
                 candidates = self._untried(task)[:BATCH]
                 if not candidates or len(self._of(task)) >= MOST:
                     waiting.remove(task)
-                elif time.monotonic() < deadline:
+                elif time.monotonic() < end:
                     self._try(task, candidates)
 
     def records(self) -> list[ModelledRecord]:

@@ -13,7 +13,7 @@ import click
 from mnv3gen.errors import BundleError, DeviceError, InputError
 
 if TYPE_CHECKING:
-    from mnv3gen.cli.bench import Form
+    from mnv3gen.cli.bench_forms import Form
     from mnv3gen.compile.bundle import Bundle
     from mnv3gen.devices.device import Device
     from mnv3gen.measure.records import Record

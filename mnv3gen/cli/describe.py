@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mnv3gen.cli.describe_all import print_comparisons
 from mnv3gen.cli.options import json_option, network_options
 from mnv3gen.cli.terminal import print_table
+from mnv3gen.errors import InputError
 from mnv3gen.graph.count import Count, activation_bytes, count, count_rows
 from mnv3gen.graph.expand import expand
 from mnv3gen.report.paper import as_dictionary as as_comparison
@@ -20,10 +21,13 @@ from mnv3gen.tables.network import Network, Row
 from mnv3gen.tables.published import published_for
 from mnv3gen.tables.shapes import Shape, row_shapes
 
+if TYPE_CHECKING:
+    from mnv3gen.onnx_import import Imported
+
 HEADINGS = ("Input", "Operator", "exp", "#out", "SE", "NL", "s", "Output", "Params", "MAdds")
 
 EPILOG = """\b
-NETWORK is a name of the zoo or a .bneck file. --all sets every row of the paper's
+NETWORK is a name of the zoo, a .bneck file or an ONNX file. --all sets every row of the paper's
 tables beside the zoo's networks, and says why where they differ.
 
 \b
@@ -37,14 +41,20 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@network_options(optional=True)
+@network_options(optional=True, onnx=True)
 @click.option("--plot", type=click.Path(path_type=Path), help="Draw it (.png, .svg, .pdf).")
 @click.option("--all", "every_row", is_flag=True, help="Compare with every row of the paper.")
 @json_option
-def command(network: Network | None, plot: Path | None, every_row: bool, as_json: bool) -> None:
+def command(
+    network: Network | Imported | None, plot: Path | None, every_row: bool, as_json: bool
+) -> None:
     """Print a network: its table, parameters, multiply-adds, memory."""
     if every_row == (network is not None):
         raise click.UsageError("give either a NETWORK or --all")
+    if network is not None and not isinstance(network, Network):
+        network = _table_or_graph(network, plot is not None, as_json)
+        if network is None:
+            return
     if plot is not None and network is not None:
         _plot(network, plot)
     if network is None:
@@ -53,6 +63,37 @@ def command(network: Network | None, plot: Path | None, every_row: bool, as_json
         click.echo(json.dumps(as_dictionary(network), indent=1))
     else:
         _print(network)
+
+
+def _table_or_graph(imported: Imported, plot: bool, as_json: bool) -> Network | None:
+    """The table of an ONNX file; without one its operators are printed.
+
+    InputError if it is to be drawn.
+    """
+    found = imported.network
+    if isinstance(found, Network):
+        return found
+    if plot:
+        raise InputError("no table, whose rows are drawn", place="--plot", found=imported.reason)
+    graph = found.graph
+    total = count(graph)
+    if as_json:
+        fields = {
+            "name": found.name,
+            "input": list(graph.input_shape),
+            "reason": imported.reason,
+            **_counts(total),
+            "activation_bytes": activation_bytes(graph),
+            "operators": found.text.splitlines()[4:],
+        }
+        click.echo(json.dumps(fields, indent=1))
+        return None
+    click.echo(found.text + f"\nno table: {imported.reason}")
+    click.echo(
+        f"{total.params:,} parameters, {total.madds:,} multiply-adds, "
+        f"{activation_bytes(graph) / 2**20:.2f} MiB of fp32 activations at most"
+    )
+    return None
 
 
 def _plot(network: Network, path: Path) -> None:

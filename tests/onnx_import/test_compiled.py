@@ -122,3 +122,14 @@ def test_export_of_a_file(command: Command, tmp_path: Path) -> None:
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         found.append(session.run(None, {name: data})[0].ravel())
     np.testing.assert_allclose(found[0], found[1], atol=1e-6)
+
+
+def test_describe_a_file(command: Command, tmp_path: Path) -> None:
+    """The counts by hand: 3x3x3x16, 3x3x16 depthwise, 16x5, each with its biases."""
+    path, size = written(tmp_path), ("--input-shape", "24x16")
+    printed = command("describe", path, *size, "--json").json
+    assert printed["params"] == 448 + 160 + 85
+    assert printed["madds"] == 432 * 12 * 8 + 144 * 6 * 8 + 80
+    assert len(printed["operators"]) == 6
+    assert "no table: conv2d2 has strides that differ" in command("describe", path, *size).out
+    command("describe", path, *size, "--plot", tmp_path / "x.svg").refused("no table")

@@ -22,7 +22,7 @@ from mnv3gen.loader import load
 
 pytestmark = [pytest.mark.packages, pytest.mark.compile]
 Command = Callable[..., Finished]
-CALIBRATION, INPUTS = 48, 500
+CALIBRATION, INPUTS = 64, 500
 
 
 @dataclass(frozen=True)

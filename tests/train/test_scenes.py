@@ -157,9 +157,9 @@ def test_a_segmentation_learns_shapes(command: Callable[..., Finished], tmp_path
 
 
 def test_a_detector_learns_shapes(command: Callable[..., Finished], tmp_path: Path) -> None:
-    """Minutes would be needed for good boxes; in seconds the held-out loss falls to a third."""
+    """Minutes would be needed for good boxes; in seconds the held-out loss falls to a half."""
     pytest.importorskip("pycocotools")
     assert 0 < trained(command, tmp_path, "ssdlite_mobilenet_v3_small", 96, 6) < 1
     with (tmp_path / "run" / "curves.csv").open(encoding="utf-8") as file:
         losses = [float(row["held_out_loss"]) for row in csv.DictReader(file)]
-    assert losses[-1] < losses[0] / 3
+    assert losses[-1] < losses[0] / 2

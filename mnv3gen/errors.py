@@ -60,6 +60,10 @@ class WeightsError(InputError):
     """Weights that do not fit the network."""
 
 
+class ModelError(InputError):
+    """An ONNX file that is none, or that computes something which a `Graph` cannot."""
+
+
 class ImageError(InputError):
     """A picture or array that cannot be an input of the network."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,24 +12,36 @@ import numpy as np
 import numpy.typing as npt
 
 from mnv3gen.compile.bundle import Bundle
-from mnv3gen.execute import Execution, execute
+from mnv3gen.execute import Execution, executing
 from mnv3gen.images import Ranked, top_classes
 
 Outputs: TypeAlias = Mapping[str, npt.NDArray[np.float32]]
+Run: TypeAlias = Callable[[npt.NDArray[np.float32]], tuple[Execution, Outputs]]
 
 
 def run_bundle(
     bundle: Bundle, data: npt.NDArray[np.float32], executor: str = "auto"
 ) -> tuple[Execution, Outputs]:
     """Run a bundle on an input (h, w, c); its outputs by name, in the shapes of the manifest."""
-    execution = execute(
-        bundle.library,
-        bundle.entry,
-        bundle.machine,
-        np.ascontiguousarray(data, dtype=np.float32).tobytes(),
-        executor,
-        program=bundle.benchmark,
-    )
+    with running(bundle, executor) as run:
+        return run(data)
+
+
+@contextlib.contextmanager
+def running(bundle: Bundle, executor: str = "auto") -> Iterator[Run]:
+    """A function that runs a bundle as `run_bundle` does, for many inputs."""
+    with executing(
+        bundle.library, bundle.entry, bundle.machine, executor, program=bundle.benchmark
+    ) as call:
+
+        def run(data: npt.NDArray[np.float32]) -> tuple[Execution, Outputs]:
+            execution = call(np.ascontiguousarray(data, dtype=np.float32).tobytes())
+            return execution, _outputs(bundle, execution)
+
+        yield run
+
+
+def _outputs(bundle: Bundle, execution: Execution) -> Outputs:
     flat = np.frombuffer(execution.output, dtype=np.float32)
     outputs: dict[str, npt.NDArray[np.float32]] = {}
     for output in bundle.manifest.outputs:
@@ -37,7 +49,7 @@ def run_bundle(
         outputs[output.name] = flat[start : start + int(np.prod(output.shape))].reshape(
             output.shape
         )
-    return execution, outputs
+    return outputs
 
 
 def top_of(outputs: Outputs, count: int, labels: tuple[str, ...]) -> list[Ranked]:

@@ -42,7 +42,7 @@ def accepts(group: Group, core: Core) -> bool:
 
 def space(group: Group, core: Core) -> Space:
     """Every combination is valid."""
-    return {"pixels": (2, 3, 4, 5, 6, 7, 8), "channels_first": (0, 1)}
+    return {"pixels": (1, 2, 3, 4, 5, 6, 7, 8), "channels_first": (0, 1)}
 
 
 def rule(group: Group, core: Core) -> Parameters:

@@ -18,9 +18,16 @@ import numpy.typing as npt
 from mnv3gen.generate import cost as costs
 from mnv3gen.generate.builder import Builder, Index, Value, constant
 from mnv3gen.generate.convolve import column_tiles, convolve_row
-from mnv3gen.generate.cover import Lanes, Run, Taps, panels, vectors
+from mnv3gen.generate.cover import Lanes, Run, Taps, balanced, panels, vectors
 from mnv3gen.generate.group import Generated, Group, Parameters, Space, frame, lanes_of
-from mnv3gen.generate.multiply import Ahead, Tile, most_vectors, reads_by_lane, rows_of
+from mnv3gen.generate.multiply import (
+    FEW_REGISTERS,
+    Ahead,
+    Tile,
+    most_vectors,
+    reads_by_lane,
+    rows_of,
+)
 from mnv3gen.generate.packing import panels_with_bias
 from mnv3gen.generate.ring import Ring, advance, clear_sides, padded_rows, slide_row, slots_for
 from mnv3gen.targets import Core
@@ -28,6 +35,8 @@ from mnv3gen.targets import Core
 VERSION = 1
 PREFETCHES = True
 SHARE_OF_PEAK = 0.85
+
+PIXELS = 7
 
 
 def accepts(group: Group, core: Core) -> bool:
@@ -55,8 +64,20 @@ def space(group: Group, core: Core) -> Space:
 
 
 def rule(group: Group, core: Core) -> Parameters:
-    """The widest panels, and seven pixels: the widths of these networks are multiples of it."""
-    return {"vectors": most_vectors(core), "rows": 0, "pixels": 7}
+    """The widest panels, and seven pixels: the widths of these networks are multiples of it.
+
+    Where inputs are broadcast to long vectors one register is as fast as several, and its ring of
+    rows is small. On NEON a row that is a single tile of a large window has all its loads moved
+    ahead: it is two.
+    """
+    by_lane, depthwise = reads_by_lane(core), group.kernels[1]
+    long = not by_lane and core.vector_registers > FEW_REGISTERS
+    alone = by_lane and depthwise.window > 3 and depthwise.output[1] <= PIXELS
+    return {
+        "vectors": 1 if long else most_vectors(core),
+        "rows": 0,
+        "pixels": 4 if alone else PIXELS,
+    }
 
 
 def cost(group: Group, core: Core) -> float:
@@ -158,19 +179,39 @@ class _ExpandDepthwise:
             convolve_row(builder, self.expand, tile, row, whole, rows, finish, self.ahead)
 
         def consume(row: Index) -> None:
-            at = channel * self.steps + (self.depth + 1) * width
-
-            def part(first: Index, offset: Index, lanes: int) -> None:
-                def finish(column: Index, values: list[Value]) -> None:
-                    self._store(row, column, values, first + offset, lanes)
-
-                pixels, weights = self.parameters["pixels"], self.frame.weights[0]
-                slide_row(builder, ring, weights, at, pixels, row, offset, lanes, finish, width)
-
-            self._for_parts(channel, columns, part)
+            # Tiles of different sizes are loops of their own, or LLVM would mix their loads.
+            for run in balanced(self.depthwise.output[1], self.parameters["pixels"]):
+                self._slide(ring, run, row, channel, columns)
 
         advance(builder, ring, produce, consume, self.lanes)
         self._for_parts(channel, columns, self._divide_mean)
+
+    def _slide(
+        self, ring: Ring, run: Run, row: Index, channel: Index, columns: tuple[Lanes, ...]
+    ) -> None:
+        """Some tiles of an output row of the depthwise convolution, each vector of the panel."""
+        width, weights = ring.channels, self.frame.weights[0]
+        at = channel * self.steps + (self.depth + 1) * width
+
+        def part(first: Index, offset: Index, lanes: int) -> None:
+            def finish(column: Index, values: list[Value]) -> None:
+                self._store(row, column, values, first + offset, lanes)
+
+            slide_row(
+                self.builder,
+                ring,
+                weights,
+                at,
+                run.size,
+                row,
+                offset,
+                lanes,
+                finish,
+                width,
+                runs=(run,),
+            )
+
+        self._for_parts(channel, columns, part)
 
     def _for_parts(
         self,

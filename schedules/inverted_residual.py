@@ -57,10 +57,12 @@ def space(group: Group, core: Core) -> Space:
 def rule(group: Group, core: Core) -> Parameters:
     """The widest panels, and seven pixels: the widths of these networks are multiples of it.
 
-    A stem on NEON keeps to three rows: LLVM unrolls its short reduction and then wants registers.
+    A stem on NEON keeps to two registers by three rows: LLVM unrolls its short reduction and then
+    wants registers.
     """
-    short = reads_by_lane(core) and group.kernels[0].window > 1
-    return {"vectors": most_vectors(core), "rows": 3 if short else 0, "pixels": 7}
+    if reads_by_lane(core) and group.kernels[0].window > 1:
+        return {"vectors": 2, "rows": 3, "pixels": 7}
+    return {"vectors": most_vectors(core), "rows": 0, "pixels": 7}
 
 
 def cost(group: Group, core: Core) -> float:

@@ -21,6 +21,7 @@ from mnv3gen.graph.expand import expand
 from mnv3gen.graph.graph import Graph
 from mnv3gen.graph.reference import run
 from mnv3gen.graph.seeded import seeded_input, seeded_weights
+from mnv3gen.graph.text import is_graph
 from mnv3gen.graph.weights import check_metadata, load_weights
 from mnv3gen.quantize import reference
 from mnv3gen.quantize.calibrate import measure_ranges
@@ -120,6 +121,12 @@ def opened(bundle: Bundle, weights: Path | None) -> Subject:
             "an int8 bundle does not say what scales the peers would need",
             place=place,
             expected="`mnv3gen bench NETWORK --int8`, or `mnv3gen compare` with a float32 bundle",
+        )
+    if is_graph(manifest.network):
+        raise InputError(
+            "a bundle of an ONNX file without a table; its peers run that file themselves",
+            place=place,
+            expected="a bundle of a network, or of a file whose blocks are a table's rows",
         )
     network = parse(manifest.network)
     graph, source = expand(network), manifest.weights.source

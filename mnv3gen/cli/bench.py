@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnv3gen.cli.options import form_options, json_option
+from mnv3gen.cli.bench_forms import Form, forms_of
+from mnv3gen.cli.options import json_option, several_forms_options
 from mnv3gen.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from mnv3gen.bench.rows import Row
     from mnv3gen.bench.session import Session, Settings
     from mnv3gen.compile.kernels import Observer
-    from mnv3gen.tables.network import Network
 
     Opener = Callable[[Observer], contextlib.AbstractContextManager[Session]]
 
@@ -39,41 +39,16 @@ Examples:
   mnv3gen bench out/ --against onnxruntime --json
   mnv3gen bench --list-peers
   mnv3gen bench --all-networks --seconds 10 --plot bars.svg
+  mnv3gen bench --all-networks --width 0.5 --width 1 --resolution 160 --resolution 224
   mnv3gen bench --ablation nonlinearity          table 5 of the paper
   mnv3gen bench --int8 --against onnxruntime,openvino
   mnv3gen bench mobilenet_v3_large --device pi   on a device: docs/devices.md
 """
 
 
-@dataclass(frozen=True)
-class Form:
-    """The options that pick a form of a network, as they were typed, and its weights."""
-
-    width: str | None
-    resolution: str | None
-    classes: int | None
-    variants: tuple[str, ...]
-    weights: Path | None
-    seed: int
-    int8: bool = False
-
-    def network(self, name: str) -> Network:
-        """The form of the network of that name."""
-        from mnv3gen.tables.zoo import resolve
-
-        return resolve(name, self.width, self.resolution, self.classes, self.variants)
-
-    @property
-    def words(self) -> str:
-        """What picks the form, as it follows a network's name on a command line."""
-        pairs = [("width", self.width), ("resolution", self.resolution), ("classes", self.classes)]
-        pairs += [("variant", variant) for variant in self.variants]
-        return "".join(f" --{option} {value}" for option, value in pairs if value)
-
-
 @click.command(epilog=EPILOG)
 @click.argument("networks", nargs=-1, metavar="[NETWORK|BUNDLE]...")
-@form_options
+@several_forms_options
 @click.option("--all-networks", is_flag=True, help="Every network of the zoo.")
 @click.option(
     "--ablation", type=click.Choice(["nonlinearity"]), help="Where h-swish stands (table 5)."
@@ -128,6 +103,7 @@ def command(
 
     One thread, batch 1, float32, the same weights; outputs are compared before anything is timed.
     A NETWORK (default mobilenet_v3_large) is compiled for this machine, a BUNDLE is taken as it is.
+    Of several --width and --resolution every pair is a form of each NETWORK.
     With --int8 a NETWORK is quantized by the ranges of a seeded input; the peers get the same
     scales, and round in their own ways.
     """
@@ -156,18 +132,20 @@ def command(
         from mnv3gen.profile.plot import check_plot
 
         check_plot(plot)
-    chosen = Form(variants=variant, **form)
+    forms = forms_of(variants=variant, **form)
     names = _names(networks, all_networks)
     settings = Settings(block=block, seconds=seconds, rounds=rounds, cpu=choose_cpu(cpu))
     if ablation is None:
-        sources = [_source(name, chosen) for name in names]
-        environments = _environments(against, pythons, chosen.int8)
-        dtype = "int8" if chosen.int8 else "float32"
+        sources = [_source(name, form) for name in names for form in forms]
+        environments = _environments(against, pythons, forms[0].int8)
+        dtype = "int8" if forms[0].int8 else "float32"
         outcome = _compare(sources, environments, settings, as_json, dtype)
-    elif len(names) > 1 or against is not None or chosen.int8:
-        raise click.UsageError("--ablation takes one NETWORK, and neither --against nor --int8")
+    elif len(names) * len(forms) > 1 or against is not None or forms[0].int8:
+        raise click.UsageError(
+            "--ablation takes one NETWORK in one form, and neither --against nor --int8"
+        )
     else:
-        outcome = _ablate(names[0], chosen, settings, as_json)
+        outcome = _ablate(names[0], forms[0], settings, as_json)
     if plot is not None and outcome.bars:
         from mnv3gen.bench.plot import draw
 
@@ -260,7 +238,7 @@ def _compare(
     from mnv3gen.bench.compare import peers_session
     from mnv3gen.bench.plot import bar_of
     from mnv3gen.bench.rows import as_dictionary
-    from mnv3gen.cli.bench_tables import echo_arguments, print_rows
+    from mnv3gen.cli.bench_tables import echo_arguments, print_all, print_rows
 
     if not as_json:
         echo_arguments([source.name for source in sources], environments, settings, dtype)
@@ -275,6 +253,8 @@ def _compare(
     finally:
         if as_json and outcome.rows:
             click.echo(json.dumps([as_dictionary(row) for row in outcome.rows], indent=1))
+        elif len(outcome.bars) > 1:
+            print_all(outcome.rows)
     return outcome
 
 

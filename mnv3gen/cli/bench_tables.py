@@ -9,7 +9,7 @@ import click
 from mnv3gen.bench.ablation import FORMS, Case, row_of
 from mnv3gen.bench.environments import Environment
 from mnv3gen.bench.rows import Row, peak_rate, ratio
-from mnv3gen.bench.session import OURS, Session, Settings
+from mnv3gen.bench.session import FLOATS, OURS, Session, Settings
 from mnv3gen.cli.terminal import print_table
 from mnv3gen.tables.network import Network
 
@@ -18,6 +18,7 @@ COLUMNS = (
     *("Runner", "Version", "Min ms", "p10 ms", "Median ms", "Spread", "Ratio"),
     *("Of peak", "Error", "Memory MiB", "Binary MiB"),
 )
+ALL_COLUMNS = ("Network", "p10 ms", "To fastest peer")
 ABLATION_COLUMNS = (
     *("Nonlinearity", "p10 ms", "to V3", "Naive p10 ms", "to V3"),
     *("P-1 ms", "to V3", "P-1 (no-opt) ms", "to V3"),
@@ -54,6 +55,27 @@ def print_rows(session: Session, rows: Sequence[Row]) -> None:
     print_table(COLUMNS, (_cells(row, rows) for row in rows), right=right)
     if any(row.runner != OURS for row in rows):
         click.echo("Ratio: the p10 of mnv3gen as a multiple of the runner's.")
+
+
+def print_all(rows: Sequence[Row]) -> None:
+    """Our p10 of each network beside the fastest peer's, and the worst ratio to each peer."""
+    ours = [row for row in rows if row.runner == OURS and row.ratio_to_fastest_peer is not None]
+    if not ours:
+        return
+    click.echo()
+    cells = [
+        [row.network, f"{row.times.p10_ms:.3f}", f"{row.ratio_to_fastest_peer:.3f}"] for row in ours
+    ]
+    print_table(ALL_COLUMNS, cells, right=ALL_COLUMNS[1:])
+    for peer in sorted({row.runner for row in rows} - {OURS, FLOATS}):
+        ratios = {row.network: ratio(row, rows) for row in rows if row.runner == peer}
+        known = {name: value for name, value in ratios.items() if value is not None}
+        worst = max(known, key=lambda name: known[name])
+        slower = sum(value > 1 for value in known.values())
+        click.echo(
+            f"{peer}: of {len(known)}, {slower} are slower than it; "
+            f"at worst {known[worst]:.3f} ({worst})"
+        )
 
 
 def print_ablation(

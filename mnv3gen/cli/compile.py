@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,21 +13,32 @@ import click
 
 from mnv3gen.cli.explain import as_dictionary, print_plan
 from mnv3gen.cli.integers import chosen_integers, integer_options
+from mnv3gen.cli.mixing import as_json as as_json_of
+from mnv3gen.cli.mixing import as_record, mixed_of, print_mixed
 from mnv3gen.cli.options import json_option, network_options
+from mnv3gen.errors import InputError
 from mnv3gen.lower.storage import STORAGES, WeightStorage
 from mnv3gen.tables.network import Network
 from mnv3gen.targets import DEFAULT
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from mnv3gen.cli.integers import Integers
     from mnv3gen.compile.manifest import Manifest
     from mnv3gen.compile.pipeline import Result
     from mnv3gen.compile.request import Request
+    from mnv3gen.graph.model import Model
+    from mnv3gen.mixed.choose import Mixed
+    from mnv3gen.onnx_import import Imported
 
 EPILOG = """\b
 Examples:
   mnv3gen compile                        MobileNetV3-Large for any 64-bit ARM Linux
   mnv3gen compile mobilenet_v3_small --target rpi4 --weights w.safetensors -o out/
   mnv3gen compile my_table.bneck --width 0.75 --resolution 192 --target pixel3-android
+  mnv3gen compile somebody_elses.onnx --input-shape 48x192 --target rpi4
   mnv3gen compile --weight-storage fp16 --explain
   mnv3gen compile mobilenet_v3_large --target rpi5 --int8 --calibration photos/ -o out8/
   mnv3gen compile --dump-ir ir/          also write the IR after every phase
@@ -37,7 +49,7 @@ a static benchmark program, and manifest.json. `mnv3gen run` runs it.
 
 
 @click.command(epilog=EPILOG)
-@network_options(default="mobilenet_v3_large")
+@network_options(default="mobilenet_v3_large", onnx=True)
 @click.option("--target", default=DEFAULT, show_default=True, help="See `mnv3gen targets`.")
 @click.option(
     "--weights",
@@ -72,7 +84,7 @@ a static benchmark program, and manifest.json. `mnv3gen run` runs it.
 @click.option("--dump-ir", type=click.Path(path_type=Path), help="Write the IR after every phase.")
 @json_option
 def command(
-    network: Network,
+    network: Network | Imported,
     target: str,
     weights: Path | None,
     seed: int,
@@ -90,24 +102,24 @@ def command(
 ) -> None:
     """Compile a network to a bundle of device-specific binaries.
 
-    NETWORK is a name of the zoo or a .bneck file (default mobilenet_v3_large).
+    NETWORK is a name of the zoo, a .bneck file or an ONNX file (default mobilenet_v3_large).
     """
     from mnv3gen.cli.progress import phases
     from mnv3gen.compile.bundle import check_replaceable
     from mnv3gen.compile.pipeline import compile_network
 
-    folder = output or Path(f"{network.name}-{target}")
+    given = given_network(network, weights, seed)
+    folder = output or Path(f"{given.network.name}-{target}")
     check_replaceable(folder)
-    integers = chosen_integers(**integer_form)
-    request = _request(network, target, weights, seed, labels, verify)
+    integers, mixed = chosen_integers(**integer_form), None
+    request = _request(given, target, labels, verify)
     request = dataclasses.replace(
         request, storage=weight_storage, by_rule=by_rule, require_tuned=require_tuned
     )
     if integers is not None:
-        quantized, source = integers.quantized(network, request.weights)
-        request = dataclasses.replace(request, quantized=quantized, calibration=source)
+        request, mixed = _quantized(request, integers)
     if not as_json:
-        _echo(request, folder, dump_ir)
+        _echo(request, given.note, folder, dump_ir)
     if dump_ir is not None:
         dump_ir.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
@@ -118,49 +130,108 @@ def command(
     summary = _summary(result, time.monotonic() - start)
     plan = as_dictionary(result.bundle.manifest) if explain else {}
     if as_json:
-        click.echo(json.dumps(summary | plan, indent=1))
+        choice = {} if mixed is None else {"mixed": as_json_of(mixed)}
+        click.echo(json.dumps(summary | choice | plan, indent=1))
     else:
+        if mixed is not None:
+            print_mixed(mixed)
         if explain:
             print_plan(plan)
         _print(summary)
 
 
-def _request(
-    network: Network,
-    target: str,
-    weights: Path | None,
-    seed: int,
-    labels: Path | None,
-    verify: bool,
-) -> Request:
+def _quantized(request: Request, integers: Integers) -> tuple[Request, Mixed | None]:
+    """The request in int8, and what --mixed chose."""
+    from mnv3gen.graph.model import Model
+    from mnv3gen.quantize.prepare import prepare
+
+    network, weights, mixed = request.network, request.weights, None
+    if isinstance(network, Model):
+        quantized, source = integers.of_graph(network, weights)
+        return dataclasses.replace(request, quantized=quantized, calibration=source), None
+    statistics, source, pictures = integers.measured(network, weights)
+    if integers.mixed is not None:
+        assert pictures is not None
+        statistics, mixed = mixed_of(request, statistics, pictures, integers.mixed)
+        source += f"; --mixed {integers.mixed}"
+    quantized = prepare(network, weights, statistics, integers.float_nodes)
+    request = dataclasses.replace(
+        request,
+        quantized=quantized,
+        calibration=source,
+        mixed=None if mixed is None else as_record(mixed),
+    )
+    return request, mixed
+
+
+def _request(given: Given, target: str, labels: Path | None, verify: bool) -> Request:
     from mnv3gen.compile.request import Request
-    from mnv3gen.graph.expand import expand
-    from mnv3gen.graph.seeded import seeded_weights
-    from mnv3gen.graph.weights import check_metadata, load_weights
+    from mnv3gen.graph.model import model_of
     from mnv3gen.images import load_labels
     from mnv3gen.targets import load
 
-    chosen, graph = load(target), expand(network)
-    if weights is not None:
-        for warning in check_metadata(weights, network.conventions):
-            click.echo(f"mnv3gen: warning: {warning}", err=True)
+    classes = model_of(given.network).classes if labels is not None else 0
     return Request(
-        network=network,
-        target=chosen,
-        weights=seeded_weights(graph, seed) if weights is None else load_weights(weights, graph),
-        weights_source=f"seed {seed}" if weights is None else weights.name,
-        labels=() if labels is None else load_labels(labels, network.classes),
+        network=given.network,
+        target=load(target),
+        weights=given.weights,
+        weights_source=given.source,
+        labels=() if labels is None else load_labels(labels, classes),
         verify=verify,
     )
 
 
-def _echo(request: Request, folder: Path, dump_ir: Path | None) -> None:
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """A network with its weights; `source` is what a manifest calls them.
+
+    `note` says how an ONNX file was read.
+    """
+
+    network: Network | Model
+    weights: Mapping[str, npt.NDArray[np.float32]]
+    source: str
+    note: str = ""
+
+
+def given_network(network: Network | Imported, weights: Path | None, seed: int) -> Given:
+    """A table with the weights of a file or random ones, or an ONNX file with its own.
+
+    Warns of what a weights file says of other pictures.
+    """
+    if isinstance(network, Network):
+        return Given(network, *_given_weights(network, weights, seed))
+    if weights is not None:
+        raise InputError(
+            "an ONNX file has its own weights", place="--weights", found=weights, expected="none"
+        )
+    form = f"no table ({network.reason})" if network.reason else "a bneck table"
+    note = f"{form}; {network.executor} computes the same but for {network.error:.1e}"
+    return Given(network.network, network.weights, network.file, note)
+
+
+def _given_weights(
+    network: Network, weights: Path | None, seed: int
+) -> tuple[dict[str, npt.NDArray[np.float32]], str]:
+    from mnv3gen.graph.expand import expand
+    from mnv3gen.graph.seeded import seeded_weights
+    from mnv3gen.graph.weights import check_metadata, load_weights
+
+    graph = expand(network)
+    if weights is None:
+        return seeded_weights(graph, seed), f"seed {seed}"
+    for warning in check_metadata(weights, network.conventions):
+        click.echo(f"mnv3gen: warning: {warning}", err=True)
+    return load_weights(weights, graph), weights.name
+
+
+def _echo(request: Request, note: str, folder: Path, dump_ir: Path | None) -> None:
     """Every resolved argument, before the work starts."""
-    network, target = request.network, request.target
+    model, target = request.model, request.target
+    sides = "x".join(map(str, model.graph.input_shape))
     source = request.weights_source
     lines = {
-        "network": f"{network.name}, {network.height}x{network.width}x{network.channels}, "
-        f"{network.classes} classes, {network.conventions.padding} padding",
+        "network": f"{model.name}, {sides}, {model.classes} classes, {model.preprocess} pictures",
         "weights": f"random ({source})" if source.startswith("seed ") else source,
         "target": f"{target.name}: {target.description} ({target.llvm.cpu})",
         "labels": f"{len(request.labels)}" if request.labels else "none",
@@ -168,6 +239,8 @@ def _echo(request: Request, folder: Path, dump_ir: Path | None) -> None:
         "verify": "yes" if request.verify else "no",
         "output": f"{folder}/",
     }
+    if note:
+        lines["read as"] = note
     if request.quantized is not None:
         lines["ranges"] = request.calibration
     if dump_ir is not None:
@@ -196,6 +269,8 @@ def _summary(result: Result, seconds: float) -> dict[str, Any]:
         "executor": checked.executor if checked else None,
         "max_error": checked.max_error if checked else None,
         "tuned": _count(manifest, "tuned"),
+        "fixed": _count(manifest, "fixed"),
+        "by_modelled_cycles": _count(manifest, "modelled"),
         "by_rule": _count(manifest, "rule"),
         "by_metaschedule": _count(manifest, "metaschedule"),
         "by_tvm": _count(manifest, "TVM"),
@@ -229,10 +304,13 @@ def _print(summary: dict[str, Any]) -> None:
         f"{_mib(summary['peak_alive_bytes'])} of tensors alive at one time"
     )
     searched = f", {summary['by_metaschedule']} by MetaSchedule"
+    fixed = f", {summary['fixed']} with nothing to tune" if summary["fixed"] else ""
     by_tvm = f", {summary['by_tvm']} by TVM's rule"
+    modelled = f", {summary['by_modelled_cycles']} by modelled cycles"
     click.echo(
         f"tuning    {summary['tuned']} of {summary['kernels']} kernels tuned"
-        f"{searched if summary['by_metaschedule'] else ''}, "
+        f"{modelled if summary['by_modelled_cycles'] else ''}"
+        f"{searched if summary['by_metaschedule'] else ''}{fixed}, "
         f"{summary['by_rule']} by rule{by_tvm if summary['by_tvm'] else ''}"
     )
     if summary["weight_storage"] != "float32":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -30,24 +31,35 @@ Examples:
   mnv3gen describe mobilenet_v3_large
   mnv3gen describe mobilenet_v3_small --width 0.75 --resolution 192
   mnv3gen describe my_table.bneck --json
+  mnv3gen describe mobilenet_v3_large --plot v3.svg
   mnv3gen describe --all
 """
 
 
 @click.command(epilog=EPILOG)
 @network_options(optional=True)
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw it (.png, .svg, .pdf).")
 @click.option("--all", "every_row", is_flag=True, help="Compare with every row of the paper.")
 @json_option
-def command(network: Network | None, every_row: bool, as_json: bool) -> None:
+def command(network: Network | None, plot: Path | None, every_row: bool, as_json: bool) -> None:
     """Print a network: its table, parameters, multiply-adds, memory."""
     if every_row == (network is not None):
         raise click.UsageError("give either a NETWORK or --all")
+    if plot is not None and network is not None:
+        _plot(network, plot)
     if network is None:
         _compare(as_json)
     elif as_json:
         click.echo(json.dumps(as_dictionary(network), indent=1))
     else:
         _print(network)
+
+
+def _plot(network: Network, path: Path) -> None:
+    from mnv3gen.report.blocks import check_plot, draw_network
+
+    check_plot(path)
+    draw_network(network, path)
 
 
 def _compare(as_json: bool) -> None:

@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy.typing as npt
 
 from mnv3gen.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from mnv3gen.graph.graph import Graph
+    from mnv3gen.graph.model import Model
+    from mnv3gen.mixed.budget import Budget
     from mnv3gen.quantize.observers import ObserverName
+    from mnv3gen.quantize.pictures import Pictures
     from mnv3gen.quantize.quantized import Quantized
     from mnv3gen.quantize.statistics_file import Statistics
     from mnv3gen.tables.network import Network
@@ -31,22 +36,74 @@ class Integers:
     statistics: Path | None
     observer: ObserverName | None
     float_nodes: tuple[str, ...]
+    correct: bool = True
+    mixed: Budget | None = None
+    limit: int | None = None
 
     def quantized(
-        self, network: Network, weights: Mapping[str, npt.NDArray[Any]]
+        self, network: Network | Model, weights: Mapping[str, npt.NDArray[Any]]
     ) -> tuple[Quantized, str]:
         """The int8 form of a network, and what its ranges come from.
 
-        InputError without calibration data or statistics, and as those raise.
+        InputError with --mixed, which needs a target, and as `measured` raises.
         """
+        from mnv3gen.graph.model import Model
         from mnv3gen.quantize.prepare import prepare
 
-        statistics, source = self._statistics(network, weights)
+        if isinstance(network, Model):
+            return self.of_graph(network, weights)
+        if self.mixed is not None:
+            raise InputError(
+                "latency decides what stays in float32, and this has no target",
+                place="--mixed",
+                expected="--statistics with a file that `mnv3gen quantize --mixed` wrote",
+            )
+        statistics, source, _ = self.measured(network, weights)
         return prepare(network, weights, statistics, self.float_nodes), source
 
-    def _statistics(
+    def of_graph(
+        self, model: Model, weights: Mapping[str, npt.NDArray[Any]]
+    ) -> tuple[Quantized, str]:
+        """The int8 form of a graph without a table, and what its ranges come from.
+
+        They are measured anew each time. What has no integer form stays in float32. InputError
+        without calibration data, with --mixed, and as calibration raises.
+        """
+        from mnv3gen.cli.progress import counted
+        from mnv3gen.images import named
+        from mnv3gen.quantize.calibrate import measure_ranges
+        from mnv3gen.quantize.pictures import Pictures
+        from mnv3gen.quantize.prepare import DEFAULT
+        from mnv3gen.quantize.quantize_graph import quantize_graph
+
+        if self.calibration is None:
+            raise InputError(
+                "int8 of an ONNX file without a table is calibrated anew each time",
+                place="--int8",
+                expected="--calibration with a folder of pictures like those that it will see",
+            )
+        if self.mixed is not None:
+            raise InputError(
+                "an ONNX file without a table",
+                place="--mixed",
+                expected="a network that has one, or --keep-float with the names of operators",
+            )
+        observer = self.observer or DEFAULT
+        pictures = Pictures(self.calibration, model.graph.input_shape, named(model.preprocess))
+        with counted("calibrate", len(pictures)) as advance:
+            ranges, count = measure_ranges(model.graph, weights, pictures, observer, advance)
+        warn_of_skipped(pictures.skipped)
+        kept = {*self.float_nodes, *_without_integers(model.graph)}
+        source = f"{self.calibration.name} ({observer}, {count} pictures)"
+        return quantize_graph(model.graph, weights, ranges, kept), source
+
+    def measured(
         self, network: Network, weights: Mapping[str, npt.NDArray[Any]]
-    ) -> tuple[Statistics, str]:
+    ) -> tuple[Statistics, str, Pictures | None]:
+        """What is known of a network's tensors, where from, and the pictures if it is from such.
+
+        InputError without calibration data or statistics, and as those raise.
+        """
         from mnv3gen.quantize.statistics_file import read_statistics
 
         match self.calibration, self.statistics:
@@ -65,59 +122,127 @@ class Integers:
                         found=self.observer,
                         expected="--calibration, or no --observer",
                     )
+                if self.mixed is not None:
+                    raise InputError(
+                        "sensitivities are measured on pictures",
+                        place="--mixed",
+                        expected="--calibration; or statistics that `mnv3gen quantize --mixed` "
+                        "wrote, which name the operators to keep in float32",
+                    )
                 found = read_statistics(path, network, weights)
-                return found, f"{path.name} ({found.observer}, {found.pictures} pictures)"
+                source = f"{path.name} ({found.observer}, {found.pictures} pictures)"
+                return found, source, None
             case Path() as path, None:
-                found = self._measured(path, network, weights)
-                return found, f"{path.name} ({found.observer}, {found.pictures} pictures)"
+                pictures = self._pictures(path, network)
+                found = self._calibrated(pictures, network, weights)
+                source = f"{path.name} ({found.observer}, {found.pictures} pictures)"
+                return found, source, pictures
         raise InputError(
             "two sources of ranges",
             place="--calibration --statistics",
             expected="one of the two",
         )
 
-    def _measured(
-        self, path: Path, network: Network, weights: Mapping[str, npt.NDArray[Any]]
-    ) -> Statistics:
-        from mnv3gen.cli.progress import counted
+    def _pictures(self, path: Path, network: Network) -> Pictures:
         from mnv3gen.images import named
         from mnv3gen.quantize.pictures import Pictures
-        from mnv3gen.quantize.prepare import DEFAULT, calibrate
 
         shape = (network.height, network.width, network.channels)
-        pictures = Pictures(path, shape, named(network.conventions.preprocess))
-        with counted("calibrate", len(pictures)) as advance:
-            found = calibrate(network, weights, pictures, self.observer or DEFAULT, advance)
+        preprocess = named(network.conventions.preprocess)
+        return Pictures(path, shape, preprocess).limited(self.limit)
+
+    def _calibrated(
+        self, pictures: Pictures, network: Network, weights: Mapping[str, npt.NDArray[Any]]
+    ) -> Statistics:
+        from mnv3gen.cli.progress import counted
+        from mnv3gen.graph.expand import expand
+        from mnv3gen.quantize.prepare import DEFAULT, calibrate
+
+        steps = len(pictures) + (len(expand(network).nodes) if self.correct else 0)
+        with counted("calibrate", steps) as advance:
+            found = calibrate(
+                network,
+                weights,
+                pictures,
+                self.observer or DEFAULT,
+                advance,
+                self.float_nodes,
+                self.correct,
+            )
         warn_of_skipped(pictures.skipped)
         return found
+
+
+def _without_integers(graph: Graph) -> list[str]:
+    """The operators that no table has, and that have no integer form."""
+    from mnv3gen.graph.graph import Activate, Conv2d, MaxPool, Softmax
+
+    return [
+        node.name
+        for node in graph.nodes
+        if isinstance(node, Activate | MaxPool | Softmax)
+        or (isinstance(node, Conv2d) and node.along)
+    ]
 
 
 def integer_options(command: Command) -> Command:
     """Add --int8 and its options; they pass as `int8`, `calibration`, and so on."""
     options = [
         click.option("--int8", is_flag=True, help="Quantize to int8 (docs/quantization.md)."),
-        click.option(
-            "--calibration",
-            type=click.Path(path_type=Path),
-            help="A folder of pictures, or an .npz file, to measure ranges with.",
-        ),
+        calibration_option(),
         click.option(
             "--statistics",
             type=click.Path(path_type=Path),
             help="Ranges that `mnv3gen quantize` measured before.",
         ),
+        *form_options(),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def quantization_options(command: Command) -> Command:
+    """Add the options of how a network becomes int8."""
+    for option in reversed(form_options()):
+        command = option(command)
+    return command
+
+
+def calibration_option(required: bool = False) -> Command:
+    """--calibration."""
+    return click.option(
+        "--calibration",
+        required=required,
+        type=click.Path(path_type=Path),
+        help="A folder of pictures, or an .npz file, to measure ranges with.",
+    )
+
+
+def form_options() -> list[Command]:
+    """The options of how a network becomes int8."""
+    return [
         click.option(
             "--observer",
             type=click.Choice(OBSERVERS),
             help=f"How ranges are chosen.  [default: {OBSERVERS[0]}]",
         ),
         click.option(
+            "--bias-correction/--no-bias-correction",
+            "correct",
+            default=True,
+            help="Take off biases what int8 shifts them by.",
+        ),
+        click.option(
             "--keep-float", multiple=True, metavar="NODE", help="An operator to keep in float32."
         ),
+        click.option(
+            "--mixed",
+            metavar="BUDGET",
+            help="Keep as many operators in float32 as it takes: 1% for at most that share of "
+            "arg-maxes other than float32's, 40dB for an error that far below the outputs.",
+        ),
     ]
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 def chosen_integers(
@@ -125,19 +250,32 @@ def chosen_integers(
     calibration: Path | None,
     statistics: Path | None,
     observer: ObserverName | None,
+    correct: bool,
     keep_float: tuple[str, ...],
+    mixed: str | None,
 ) -> Integers | None:
     """The options together; None without --int8. InputError if the others are given without it."""
     given = {
         "--calibration": calibration,
         "--statistics": statistics,
         "--observer": observer,
+        "--no-bias-correction": not correct,
         "--keep-float": keep_float,
+        "--mixed": mixed,
     }
     names = [name for name, value in given.items() if value]
     if not int8 and names:
         raise InputError("an option of --int8", place=names[0], expected=f"--int8 {names[0]} ...")
-    return Integers(calibration, statistics, observer, keep_float) if int8 else None
+    if not int8:
+        return None
+    return Integers(calibration, statistics, observer, keep_float, correct, parsed(mixed))
+
+
+def parsed(mixed: str | None) -> Budget | None:
+    """The budget of --mixed. InputError if it is none."""
+    from mnv3gen.mixed.budget import parse_budget
+
+    return None if mixed is None else parse_budget(mixed)
 
 
 def warn_of_skipped(skipped: list[str]) -> None:

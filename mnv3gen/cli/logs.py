@@ -26,17 +26,22 @@ def command() -> None:
 @command.command()
 def check() -> None:
     """Exit with 1 and list what is wrong, if anything is."""
+    from mnv3gen.compile import modelled
     from mnv3gen.compile.tuned import read_log
     from mnv3gen.tune.logs import logs, problems
     from mnv3gen.tune.searched_logs import searched_folders, searched_problems, searched_records
 
     found = [problem for path in logs().values() for problem in problems(path)]
+    by_cycles = modelled.modelled_logs()
+    found += [problem for path in by_cycles.values() for problem in modelled.problems(path)]
     for folders in searched_folders().values():
         found += [problem for folder in folders for problem in searched_problems(folder)]
     if found:
         raise Mnv3genError("\n".join(found))
     for target, path in logs().items():
         click.echo(f"{target}: {len(read_log(path))} records")
+    for target, path in by_cycles.items():
+        click.echo(f"{target}: {len(modelled.read_modelled(path))} records of modelled cycles")
     for target in searched_folders():
         records = searched_records(target)
         better = sum(record.better for record in records)

@@ -19,10 +19,14 @@ from mnv3gen.errors import InputError, Mnv3genError, nearest_names
 COMMANDS = {
     "describe": "Print a network: its table, parameters, multiply-adds, memory.",
     "targets": "List the devices to compile for, or show one.",
+    "quantize": "Measure a network for int8, and report what int8 makes of it.",
     "compile": "Compile a network to a bundle of device-specific binaries.",
+    "export": "Write a network as Relay, ONNX, weights or a table.",
     "import-weights": "Convert weights of torchvision, timm or an ONNX file.",
     "run": "Run a bundle on a picture, on this machine or emulated.",
     "compare": "Compare two bundles of a network: outputs, sizes, time by layer.",
+    "train": "Train a network on labelled pictures.",
+    "eval": "Count how many pictures a bundle or weights classify rightly.",
     "bench": "Time networks beside other inference engines.",
     "tune": "Search the kernels' parameters by measuring them.",
     "logs": "Check, show and prune the committed tuning logs.",
@@ -31,7 +35,9 @@ COMMANDS = {
     "latency-table": "Measure every kernel of a search space on a device.",
     "predict": "What a network takes on a device, without running it.",
     "records": "List, merge and prune measurements.",
-    "profile": "Where a bundle's work goes: time or executed instructions, by kernel.",
+    "profile": "Where a bundle's work goes: time, instructions or modelled cycles, by kernel.",
+    "report": "The paper's latencies beside modelled cycles; how far those can be trusted.",
+    "completion": "Print the shell's completion script.",
 }
 
 EXAMPLES = """\b

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from mnv3gen.errors import InputError
 from mnv3gen.tables.network import Network
 
+if TYPE_CHECKING:
+    from mnv3gen.onnx_import import Imported
+
 Command = Callable[..., Any]
+ONNX = ".onnx"
+PREPROCESSES = ("imagenet", "inception", "whole")  # the first is the default of an ONNX file
 
 
 def network_options(
-    default: str | None = None, as_option: bool = False, optional: bool = False
+    default: str | None = None,
+    as_option: bool = False,
+    optional: bool = False,
+    onnx: bool = False,
 ) -> Callable[[Command], Command]:
     """Add NETWORK, --width, --resolution, --classes and --variant; pass `network`, a Network.
 
     `as_option` makes the first one --network, for a command whose argument is something else.
-    `optional` lets NETWORK be left out; `network` is None then.
+    `optional` lets NETWORK be left out; `network` is None then. With `onnx` it may be an ONNX file,
+    of --input-shape and --preprocess; `network` is what `import_onnx` gives then.
     """
 
     def decorate(command: Command) -> Command:
@@ -30,16 +41,34 @@ def network_options(
             resolution: str | None,
             classes: int | None,
             variant: tuple[str, ...],
+            input_shape: str | None = None,
+            preprocess: str | None = None,
             **rest: Any,
         ) -> Any:
             if network is None:
                 if any((width, resolution, classes, variant)):
                     raise click.UsageError("options that change a NETWORK, but no NETWORK")
                 return command(network=None, **rest)
+            if onnx and network.lower().endswith(ONNX):
+                if any((width, resolution, classes, variant)):
+                    raise InputError(
+                        "an ONNX file has one form",
+                        place="--width, --resolution, --classes, --variant",
+                        expected="--input-shape for a file that leaves its size open",
+                    )
+                return command(network=_read(network, input_shape, preprocess), **rest)
+            if input_shape is not None or preprocess is not None:
+                raise InputError(
+                    "options of an ONNX file",
+                    place="--input-shape, --preprocess",
+                    found=network,
+                    expected="--resolution for a table, whose header says `preprocess`",
+                )
             return command(network=_resolve(network, width, resolution, classes, variant), **rest)
 
         decorated: Command = resolved
-        for option in reversed(_options(default, as_option, optional)):
+        options = _options(default, as_option, optional) + (_onnx_options() if onnx else [])
+        for option in reversed(options):
             decorated = option(decorated)
         return decorated
 
@@ -49,6 +78,13 @@ def network_options(
 def form_options(command: Command) -> Command:
     """Add --width, --resolution, --classes and --variant, passed as they are typed."""
     for option in reversed(_form_options()):
+        command = option(command)
+    return command
+
+
+def several_forms_options(command: Command) -> Command:
+    """As `form_options`, but --width and --resolution may be given several times: tuples."""
+    for option in reversed(_form_options(several=True)):
         command = option(command)
     return command
 
@@ -63,20 +99,52 @@ def _options(
     fallback: dict[str, Any] = {} if default is None else {"default": default}
     fallback |= {"required": False} if optional else {}
     network = (
-        click.option("--network", required=True, metavar="N", help="A name, or a .bneck file.")
+        click.option(
+            "--network", required=not optional, metavar="N", help="A name, or a .bneck file."
+        )
         if as_option
-        else click.argument("network", **fallback)
+        else click.argument("network", shell_complete=_complete, **fallback)
     )
     return [network, *_form_options()]
 
 
-def _form_options() -> list[Callable[[Command], Command]]:
+def _complete(_context: Any, _parameter: Any, typed: str) -> list[Any]:
+    """The zoo's names for a shell, and files."""
+    from click.shell_completion import CompletionItem
+
+    from mnv3gen.tables.zoo import names
+
+    items = [CompletionItem(name) for name in names() if name.startswith(typed)]
+    return [*items, CompletionItem(typed, type="file")]
+
+
+def _form_options(several: bool = False) -> list[Callable[[Command], Command]]:
+    more = "; may be given several times." if several else "."
+    width, size = f"Width multiplier, such as 0.75{more}", f"Input size, such as 192x256{more}"
     return [
-        click.option("--width", metavar="M", help="Width multiplier, such as 0.75."),
-        click.option("--resolution", metavar="N|HxW", help="Input size, such as 192 or 192x256."),
+        click.option("--width", metavar="M", multiple=several, help=width),
+        click.option("--resolution", metavar="N|HxW", multiple=several, help=size),
         click.option("--classes", type=click.IntRange(min=1), help="Number of classes."),
         click.option("--variant", multiple=True, help="A named form; may be given several times."),
     ]
+
+
+def _onnx_options() -> list[Callable[[Command], Command]]:
+    return [
+        click.option("--input-shape", metavar="HxW", help="Of an ONNX file that leaves it open."),
+        click.option(
+            "--preprocess",
+            type=click.Choice(PREPROCESSES),
+            help=f"How an ONNX network takes pictures.  [default: {PREPROCESSES[0]}]",
+        ),
+    ]
+
+
+def _read(file: str, input_shape: str | None, preprocess: str | None) -> Imported:
+    """The network of an ONNX file, with the share of it that is a table, and how it was checked."""
+    from mnv3gen.onnx_import import import_onnx
+
+    return import_onnx(Path(file), input_shape, preprocess or PREPROCESSES[0])
 
 
 def _resolve(

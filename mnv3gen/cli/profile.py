@@ -20,6 +20,7 @@ Examples:
   mnv3gen profile host/                  time by kernel, on this machine
   mnv3gen profile out/ --instructions    executed instructions by kernel and loop, emulated
   mnv3gen profile out/ --instructions --top 10 --plot out.svg
+  mnv3gen profile out/ --cycles          modelled cycles by kernel, of the target's core
   mnv3gen profile host/ --runs 300 --json
 """
 
@@ -39,6 +40,7 @@ LOOP_HEADINGS = (
 @click.option(
     "--instructions", is_flag=True, help="Count executed instructions in the emulator (ARM)."
 )
+@click.option("--cycles", is_flag=True, help="Model the cycles of the target's core (aarch64).")
 @click.option(
     "--runs", default=100, show_default=True, type=click.IntRange(1, 100_000), help="Timed rounds."
 )
@@ -46,9 +48,15 @@ LOOP_HEADINGS = (
 @click.option("--plot", type=click.Path(path_type=Path), help="Write bars (.png, .svg, .pdf).")
 @json_option
 def command(
-    bundle: Path, instructions: bool, runs: int, top: int | None, plot: Path | None, as_json: bool
+    bundle: Path,
+    instructions: bool,
+    cycles: bool,
+    runs: int,
+    top: int | None,
+    plot: Path | None,
+    as_json: bool,
 ) -> None:
-    """Where a bundle's work goes, by kernel: time on this machine, or executed instructions.
+    """Where a bundle's work goes, by kernel: time on this machine, instructions, modelled cycles.
 
     Instructions of a loop are for one iteration, without those of the loops inside of it. A hot
     loop has a tenth of its kernel's instructions or more.
@@ -56,7 +64,14 @@ def command(
     from mnv3gen.compile.bundle import read_bundle
     from mnv3gen.profile.plot import bars_of, check_plot, draw
 
+    if cycles and (instructions or plot is not None):
+        raise click.UsageError("--cycles has no --plot and goes without --instructions")
     opened = read_bundle(bundle)
+    if cycles:
+        from mnv3gen.cli.profiled_cycles import print_cycles
+
+        print_cycles(opened, top, as_json)
+        return
     if plot is not None:
         check_plot(plot)
     profile = _count(opened) if instructions else _time(opened, runs)

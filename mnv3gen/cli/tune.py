@@ -25,6 +25,8 @@ Examples:
   mnv3gen tune mobilenet_v3_large --minutes 10
   mnv3gen tune mobilenet_v3_small mobilenet_v2 --minutes 20 --commit
   mnv3gen tune --all-networks --minutes 120 --commit
+  mnv3gen tune mobilenet_v3_small --int8 --minutes 5
+  mnv3gen tune mobilenet_v3_small --target rpi4 --device modelled
 
 Kernels that no generator covers are tuned by TVM's MetaSchedule, in a quarter of the time.
 Every measurement is kept as it is made: a run that was stopped goes on where it was.
@@ -39,7 +41,15 @@ LISTED = 20  # kernels at the end of a run
 @click.argument("networks", nargs=-1)
 @form_options
 @click.option("--all-networks", is_flag=True, help="Every network of the zoo.")
+@click.option("--int8", is_flag=True, help="The kernels of the quantized networks.")
 @click.option("--target", default="host", show_default=True, help="See `mnv3gen targets`.")
+@click.option(
+    "--device",
+    type=click.Choice(["local", "modelled"]),
+    default="local",
+    show_default=True,
+    help="What says how fast a kernel is: this machine, or modelled cycles of the target's core.",
+)
 @click.option(
     "--minutes", type=click.FloatRange(min=0), default=10.0, show_default=True, help="The budget."
 )
@@ -54,7 +64,9 @@ def command(
     classes: int | None,
     variant: tuple[str, ...],
     all_networks: bool,
+    int8: bool,
     target: str,
+    device: str,
     minutes: float,
     seed: int,
     commit: bool,
@@ -67,18 +79,24 @@ def command(
     from mnv3gen.tune.ranking import check_xgboost
 
     chosen = load(target)
-    _check_target(chosen)
-    check_xgboost()
+    if device == "local":
+        _check_target(chosen)
+        check_xgboost()
     wanted = tuple(names()) if all_networks else networks or DEFAULT
     forms = [
         resolve(name, width=width, resolution=resolution, classes=classes, variants=variant)
         for name in wanted
     ]
+    if device == "modelled":
+        from mnv3gen.cli.tune_modelled import tune_modelled
+
+        tune_modelled(forms, chosen, minutes, seed, commit, fresh, as_json)
+        return
     from mnv3gen.tune.fallbacks import Fallbacks
     from mnv3gen.tune.start import session_of
 
     interrupted = False
-    with session_of(forms, chosen, seed, fresh) as session:
+    with session_of(forms, chosen, seed, fresh, int8) as session:
         _warn_of_damage(session)
         fallbacks = Fallbacks(session)
         with _shown(minutes) as observe:
@@ -127,7 +145,7 @@ def _check_target(target: Target) -> None:
             "this machine cannot measure kernels for another one",
             place="--target",
             found=target.name,
-            expected="host; kernels of other targets are made by the rules of schedules/",
+            expected="host; or --device modelled, which takes modelled cycles of its core",
         )
 
 

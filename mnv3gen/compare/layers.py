@@ -60,15 +60,16 @@ def _common_ends(first: Sequence[PlanStep], second: Sequence[PlanStep]) -> Itera
 
 def _ends(plan: Sequence[PlanStep]) -> dict[int, int]:
     """By a number of convolutions, the last call number before which there are so many."""
-    counts = accumulate(sum(map(_is_convolution, step.computes)) for step in plan)
+    counts = accumulate(sum(map(is_convolution, step.computes)) for step in plan)
     return {count: number for number, count in enumerate(counts, 1) if count}
 
 
 def _convolutions(manifest: Manifest) -> list[str]:
     """Windows and shapes of all convolutions, without activation and type."""
     names = (name for step in manifest.plan for name in step.computes)
-    return ["_".join(name.split("_")[:3]) for name in names if _is_convolution(name)]
+    return ["_".join(name.split("_")[:3]) for name in names if is_convolution(name)]
 
 
-def _is_convolution(name: str) -> bool:
+def is_convolution(name: str) -> bool:
+    """Whether a kernel of that name is a convolution, full, depthwise or pointwise."""
     return name.startswith(CONVOLUTIONS)

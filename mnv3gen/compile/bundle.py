@@ -79,7 +79,7 @@ def read_bundle(folder: Path) -> Bundle:
         raise BundleError(
             "not a bundle", place=str(folder), expected=f"a folder with a {MANIFEST} of mnv3gen"
         ) from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BundleError("not a manifest of mnv3gen", place=str(path), found=str(error)) from error
     if manifest.format != manifests.FORMAT:
         raise BundleError(

@@ -19,7 +19,8 @@ from mnv3gen.compile.schedules import fingerprint
 from mnv3gen.errors import BundleError, Mnv3genError
 
 LIMIT_BYTES = 4 << 30
-TUNING = "tuning"  # a folder beside the bundles that is not ours to prune
+# Folders beside the bundles that are not ours to prune.
+TUNING, MODELLED = "tuning", "modelled"
 TOOLS = ("apache-tvm", "apache-tvm-ffi", "ziglang", "numpy")
 
 
@@ -91,7 +92,7 @@ def copy_bundle(source: Path, folder: Path) -> None:
 
 def _prune(keep: str) -> None:
     """Remove the bundles that were not used for longest until the limit holds."""
-    others = (keep, TUNING)
+    others = (keep, TUNING, MODELLED)
     entries = [entry for entry in cache_folder().iterdir() if entry.name not in others]
     total = _size(cache_folder() / keep)
     for entry in sorted(entries, key=_last_used, reverse=True):
@@ -122,6 +123,6 @@ def _sources() -> str:
     package = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*")):
-        if path.suffix in (".py", ".c", ".h", ".toml"):
+        if path.suffix in (".py", ".c", ".h", ".cmake", ".toml"):
             digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()

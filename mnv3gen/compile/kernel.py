@@ -23,6 +23,9 @@ Kind: TypeAlias = Literal[
     "clip",
     "concat",
     "resize",
+    "max",
+    "activation",
+    "softmax",
     "quantize",
     "dequantize",
     "lookup",
@@ -46,6 +49,7 @@ EPILOGUE_NAMES = {
 class Kernel:
     """A fused kernel; shapes are (height, width, channels), `padding` (top, left, bottom, right).
 
+    `stride` is the step down, and along a row too unless `along` is another.
     `epilogue` lists what follows the sum of products, in order: "bias", an activation, "add" for a
     residual input. `detail` is what else tells kernels of a kind apart. `others` has the shapes of
     the tensors that are read beside the first: the residual, a gate, what is concatenated. `dtype`
@@ -63,6 +67,7 @@ class Kernel:
     dtype: str = "float32"
     detail: str = ""
     others: tuple[tuple[int, ...], ...] = ()
+    along: int = 0
 
     @property
     def reads(self) -> tuple[tuple[int, ...], ...]:
@@ -86,7 +91,9 @@ class Kernel:
         parts = [f"{self.kind}{window}", _by(self.input), _by(self.output)]
         if self.detail:
             parts.append(self.detail)
-        if self.stride > 1:
+        if self.along:
+            parts.append(f"s{self.stride}x{self.along}")
+        elif self.stride > 1:
             parts.append(f"s{self.stride}")
         if self.dilation > 1:
             parts.append(f"d{self.dilation}")
@@ -130,6 +137,16 @@ def _window_and_strides(call: Any, _inputs: list[tuple[int, ...]]) -> str:
     return f"{_by(call.attrs.pool_size)}by{_by(call.attrs.strides)}"
 
 
+def _sides_of_window(call: Any, _inputs: list[tuple[int, ...]]) -> str:
+    """Window, strides and padding of a largest."""
+    pads = _by(int(side) for side in call.attrs.padding)
+    return f"{_by(call.attrs.pool_size)}by{_by(call.attrs.strides)}_p{pads}"
+
+
+def _short_name(call: Any, _inputs: list[tuple[int, ...]]) -> str:
+    return EPILOGUE_NAMES[str(call.op.name)]
+
+
 def _coordinates(call: Any, _inputs: list[tuple[int, ...]]) -> str:
     return str(call.attrs.coordinate_transformation_mode)
 
@@ -169,6 +186,12 @@ OTHER_KINDS: dict[str, tuple[Kind, Callable[[Any, list[tuple[int, ...]]], str]]]
     "relax.clip": ("clip", _nothing),
     "relax.concat": ("concat", _further_inputs),
     "relax.image.resize2d": ("resize", _coordinates),
+    "relax.nn.max_pool2d": ("max", _sides_of_window),
+    "relax.nn.softmax": ("softmax", _nothing),
+    "relax.nn.relu": ("activation", _short_name),
+    operators.HSWISH: ("activation", _short_name),
+    operators.HARD_SIGMOID: ("activation", _short_name),
+    operators.SIGMOID: ("activation", _short_name),
     INT8 + "quantize": ("quantize", _nothing),
     INT8 + "dequantize": ("dequantize", _nothing),
     INT8 + "mean": ("pool", _nothing),
@@ -187,17 +210,19 @@ def _read_convolution(calls: list[Any], read: tuple[int, ...], written: tuple[in
     sides = attributes.padding if pad is None else pad.args[2].ty.values
     top, left, bottom, right = (int(side) for side in sides)
     epilogue = _epilogue([str(call.op.name) for call in after])
+    down, along = (int(step) for step in attributes.strides)
     return Kernel(
         "dwconv" if int(attributes.groups) > 1 else "conv",
         read,
         written,
         window=int(convolution.args[1].ty.shape[0]),
-        stride=int(attributes.strides[0]),
+        stride=down,
         dilation=int(attributes.dilation[0]),
         padding=(top, left, bottom, right),
         epilogue=epilogue,
         dtype=str(calls[-1].ty.dtype),
         others=(written,) if "add" in epilogue else (),
+        along=0 if along == down else along,
     )
 
 

@@ -18,7 +18,7 @@ from mnv3gen.compile.passes.hoist_temporaries import hoist_temporaries
 from mnv3gen.compile.passes.lower_kernels import lower_kernels
 from mnv3gen.compile.passes.name_kernels import name_kernels
 from mnv3gen.compile.passes.schedule_kernels import schedule_kernels
-from mnv3gen.compile.plan import Choice, Plan, Step, make_plan
+from mnv3gen.compile.plan import LONGEST_GROUP, Choice, Plan, Step, make_plan
 from mnv3gen.compile.prefetch import plan_prefetch
 from mnv3gen.compile.program import Program, write_program
 from mnv3gen.compile.schedules import FALLBACK
@@ -28,6 +28,7 @@ from mnv3gen.generate.group import Generated
 from mnv3gen.graph.graph import Graph
 from mnv3gen.lower.relax import to_relax
 from mnv3gen.lower.resize import legalize_resize
+from mnv3gen.lower.softmax import legalize_softmax
 from mnv3gen.lower.storage import WeightStorage
 from mnv3gen.quantize.quantize_module import quantize_module
 from mnv3gen.quantize.quantized import Quantized
@@ -38,7 +39,10 @@ if TYPE_CHECKING:
 
 Observer = Callable[[str], None]
 
-LEGALIZATIONS = {"relax.image.resize2d": legalize_resize}  # in place of TVM's own
+LEGALIZATIONS = {  # in place of TVM's own
+    "relax.image.resize2d": legalize_resize,
+    "relax.nn.softmax": legalize_softmax,
+}
 
 
 @dataclass(frozen=True)
@@ -60,13 +64,15 @@ def compile_kernels(
     tuned: Tuned = NOTHING,
     storage: WeightStorage = "float32",
     quantized: Quantized | None = None,
+    layers_alone: bool = False,
 ) -> Kernels:
     """Write a graph's kernels for a target to `object_file`, as symbols `<prefix>_<kernel>`.
 
     `observe` is called with each phase's name before it starts; `dump` is an existing folder that
     gets the IR after each; `tuned` has the parameters that were found by measuring.
     With another `storage` than float32, the weights are rounded (`round_weights`) beforehand.
-    `quantized` makes it integers; graph and weights are then its own.
+    `quantized` makes it integers; graph and weights are then its own. With
+    `layers_alone`, no layer is computed together with another.
     """
     from tvm.target import Target as TvmTarget
 
@@ -76,8 +82,9 @@ def compile_kernels(
         module = phases.run("lower", lambda _: to_relax(graph, weights), None)
         if quantized is not None:
             module = phases.run("quantize", quantize_module(quantized), module)
-        calls, module = fused_calls(module, phases, integers=quantized is not None)
-        plan = phases.run("plan", lambda it: _planned(it, target, tuned, storage), calls)
+        calls, module = fused_calls(module, phases, quantized is not None, layers_alone)
+        longest = 1 if layers_alone else LONGEST_GROUP
+        plan = phases.run("plan", lambda it: _planned(it, target, tuned, storage, longest), calls)
         generated = generate(plan, target)
         plan, fallbacks = _fallbacks(phases, module, plan, target, tuned)
         program = write_program(plan, calls, generated, fallbacks, target.core)
@@ -91,10 +98,10 @@ def compile_kernels(
 
 
 def fused_calls(
-    module: tvm.IRModule, phases: Phases, integers: bool = False
+    module: tvm.IRModule, phases: Phases, integers: bool = False, apart: bool = False
 ) -> tuple[Calls, tvm.IRModule]:
     """The kernel calls of a network in Relax, and the module in which each kernel is a function."""
-    module = phases.run("fuse-kernels", fuse_kernels(integers), module)
+    module = phases.run("fuse-kernels", fuse_kernels(integers, apart), module)
     module = phases.run("name-kernels", name_kernels(), module)
     kernels = {name: read_kernel(module[name]) for name in _kernel_names(module)}
     return read_calls(module, kernels), module
@@ -129,8 +136,10 @@ def _machine_code(phases: Phases, module: tvm.IRModule, tvm_target: Any) -> Any:
     return phases.run("generate-code", lambda it: _generate(it, tvm_target), module)
 
 
-def _planned(calls: Calls, target: Target, tuned: Tuned, storage: WeightStorage) -> Plan:
-    plan = make_plan(calls, target.core, tuned, type_of(storage))
+def _planned(
+    calls: Calls, target: Target, tuned: Tuned, storage: WeightStorage, longest: int
+) -> Plan:
+    plan = make_plan(calls, target.core, tuned, type_of(storage), longest)
     return plan_prefetch(plan, target.core)
 
 
@@ -170,6 +179,7 @@ def fallback_functions(
     from tvm.relax.transform import FuseTIR, LegalizeOps
 
     with tvm_target:
+        module = _calling(module, names)
         module = phases.run("legalize", LegalizeOps(LEGALIZATIONS), module)
         module = phases.run("fuse-tir", FuseTIR(), module)
     return _only(module, names)
@@ -260,6 +270,32 @@ def _line(step: Step) -> str:
 def _kernel_names(module: tvm.IRModule) -> list[str]:
     names = (str(variable.name_hint) for variable in module.functions)
     return [name for name in names if name != "main"]
+
+
+def _calling(module: tvm.IRModule, names: Iterable[str]) -> tvm.IRModule:
+    """Some of a fused module's functions and a `main` that calls each of them once.
+
+    The others need no form of TVM's, and not all have one that FuseTIR takes.
+    """
+    import tvm
+    from tvm import relax
+
+    variables = {name: module.get_global_var(name) for name in names}
+    functions = {variable: module[name] for name, variable in variables.items()}
+    parameters = {
+        name: [relax.Var(f"{name}_{it.name}", it.ty) for it in module[name].params]
+        for name in variables
+    }
+    builder = relax.BlockBuilder(tvm.IRModule(functions))
+    with builder.function("main", [each for own in parameters.values() for each in own]):
+        with builder.dataflow():
+            results = [
+                builder.emit(relax.Call(variable, parameters[name]))
+                for name, variable in variables.items()
+            ]
+            result = builder.emit_output(relax.Tuple(results))
+        builder.emit_func_output(result)
+    return builder.get()
 
 
 def _only(module: tvm.IRModule, names: Iterable[str]) -> tvm.IRModule:

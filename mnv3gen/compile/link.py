@@ -15,6 +15,7 @@ from pathlib import Path
 from mnv3gen.errors import Mnv3genError
 from mnv3gen.targets import Target
 
+SCRIPT = Path(__file__).resolve().parent / "templates" / "strip.ld"
 EXPORTED = ("input_bytes", "output_bytes", "workspace_bytes", "alignment", "version", "run")
 
 
@@ -24,7 +25,7 @@ def link_library(name: str, target: Target, folder: Path) -> tuple[Path, Path]:
     The shared library has no undefined symbol: it loads on glibc, musl and Android's libc alike.
     """
     sources = (f"{name}.c", f"{name}-weights.c")
-    objects = [f"{name}-kernels.o", *(_compile(source, target, folder) for source in sources)]
+    objects = [_stripped(name, folder), *(_compile(each, target, folder) for each in sources)]
     # Not in the static library, whose user has these functions from a libc.
     memory = _compile(f"{name}-memory.c", target, folder)
     shared, static = folder / f"lib{name}.so", folder / f"lib{name}.a"
@@ -73,6 +74,17 @@ def _link(target: Target, *arguments: list[str], folder: Path) -> None:
         *arguments,
         folder=folder,
     )
+
+
+def _stripped(name: str, folder: Path) -> str:
+    """The kernels without the debug information that TVM has LLVM write, larger than the code.
+
+    `--strip-debug` has no effect on an object file, a script that discards the sections has.
+    """
+    stripped = f"{name}-kernels-stripped.o"
+    (folder / SCRIPT.name).write_bytes(SCRIPT.read_bytes())
+    _zig(["ld.lld", "-r", "-T", SCRIPT.name, "-o", stripped, f"{name}-kernels.o"], folder=folder)
+    return stripped
 
 
 def _compile(source: str, target: Target, folder: Path) -> str:

@@ -44,6 +44,32 @@ class Weights(Record, frozen=True):
     storage: Storage
 
 
+class MixedPart(Record, frozen=True):
+    """Operators that were to be kept in float32 together or not, as `mnv3gen.mixed.choose.Part`."""
+
+    nodes: tuple[str, ...]
+    float32_cost: float
+    int8_cost: float
+    loss: float
+    loss_db: float | None
+    order: int
+    kept: bool
+
+
+class Mixed(Record, frozen=True):
+    """What `--mixed BUDGET` chose: the unit and source of the costs, and what was measured."""
+
+    budget: str
+    cost: str
+    cost_unit: str
+    added_cost: float
+    pictures: int
+    agreement: float
+    sqnr_db: float | None
+    float_nodes: tuple[str, ...]
+    parts: tuple[MixedPart, ...]
+
+
 class Quantization(Record, frozen=True):
     """What int8 made of the network.
 
@@ -57,6 +83,7 @@ class Quantization(Record, frozen=True):
     float_nodes: tuple[str, ...]
     raised: int
     change: float
+    mixed: Mixed | None = None
 
 
 class Input(Record, frozen=True):

@@ -19,7 +19,7 @@ from mnv3gen.compile.instructions import check_instructions
 from mnv3gen.compile.kernels import Observer, compile_kernels
 from mnv3gen.compile.link import link_benchmark, link_library
 from mnv3gen.compile.memory import plan_memory
-from mnv3gen.compile.plan import Plan
+from mnv3gen.compile.plan import FOUND, Plan
 from mnv3gen.compile.record import SEED, Built, record
 from mnv3gen.compile.request import Request
 from mnv3gen.compile.schedules import FALLBACK
@@ -38,12 +38,18 @@ from mnv3gen.compile.verify import (
 )
 from mnv3gen.errors import InputError
 from mnv3gen.execute import Entry
-from mnv3gen.graph.expand import expand
 from mnv3gen.graph.graph import Graph
 from mnv3gen.graph.seeded import seeded_input
 from mnv3gen.lower.round_weights import round_weights
 
-SHIPPED = ("lib{name}.so", "lib{name}.a", "{name}.h", "{name}.c", "benchmark")
+SHIPPED = (
+    "lib{name}.so",
+    "lib{name}.a",
+    "{name}.h",
+    "{name}.c",
+    "{name}-config.cmake",
+    "benchmark",
+)
 
 
 @dataclass
@@ -87,7 +93,7 @@ def _build(
     request: Request, folder: Path, observe: Observer, dump: Path | None
 ) -> manifests.Manifest:
     """Compile, link and check in a temporary folder, then fill `folder`."""
-    name, target = request.network.name, request.target
+    name, target = request.model.name, request.target
     with temporary_folder(folder, "build") as build:
         built = _compile(request, build, observe, dump)
         observe("link")
@@ -108,7 +114,7 @@ def _build(
 
 def _compile(request: Request, build: Path, observe: Observer, dump: Path | None) -> Built:
     """Fill `build` with the kernels' object file, the C sources and the weights."""
-    name, quantized = request.network.name, request.quantized
+    name, quantized = request.model.name, request.quantized
     graph, weights = _lowered(request)
     kernels = compile_kernels(
         graph,
@@ -121,9 +127,10 @@ def _compile(request: Request, build: Path, observe: Observer, dump: Path | None
         tuned=request.tuned,
         storage=request.storage,
         quantized=quantized,
+        layers_alone=request.layers_alone,
     )
     if request.require_tuned:
-        _check_tuned(kernels.plan)
+        _check_tuned(kernels.plan, "" if quantized is None else " --int8")
     observe("plan-memory")
     plan = plan_memory(kernels.program.intervals)
     expected = (
@@ -133,7 +140,7 @@ def _compile(request: Request, build: Path, observe: Observer, dump: Path | None
     )
     change = 0.0
     if quantized is not None or request.storage != "float32":
-        exact = replace(expand(request.network), outputs=graph.outputs)
+        exact = replace(request.model.graph, outputs=graph.outputs)
         change = largest_change(expected, expected_output(exact, request.weights, SEED))
     built = Built(graph, kernels, plan, expected, tolerance_of(quantized), change)
     _write_sources(request, built, build)
@@ -144,16 +151,16 @@ def _lowered(request: Request) -> tuple[Graph, Mapping[str, npt.NDArray[Any]]]:
     """The graph that is lowered, and its weights."""
     if request.quantized is not None:
         return request.quantized.graph, request.quantized.weights
-    return round_weights(expand(request.network), request.weights, request.storage)
+    return round_weights(request.model.graph, request.weights, request.storage)
 
 
-def _check_tuned(plan: Plan) -> None:
-    """InputError if a kernel that could be tuned is not."""
+def _check_tuned(plan: Plan, option: str) -> None:
+    """InputError if a kernel that could be tuned is not; `option` is what tune needs for it."""
     lacking = {
         step.group.name
         for step in plan.steps
         if (step.schedule.generates or step.schedule.name == FALLBACK)
-        and step.choice.provenance not in ("tuned", "metaschedule")
+        and step.choice.provenance not in (*FOUND, "fixed", "metaschedule")
     }
     if lacking:
         names = sorted(lacking)
@@ -161,17 +168,17 @@ def _check_tuned(plan: Plan) -> None:
             f"{len(names)} kernels have no tuning record for this core",
             place="--require-tuned",
             found=", ".join(names[:3]) + (", ..." if len(names) > 3 else ""),
-            expected="a record of each: `mnv3gen tune` makes them",
+            expected=f"a record of each: `mnv3gen tune{option}` makes them",
         )
 
 
 def _write_sources(request: Request, built: Built, build: Path) -> None:
     """The files that are compiled and linked with the kernels."""
-    name, target, program = request.network.name, request.target.name, built.program
+    name, target, program = request.model.name, request.target.name, built.program
     labels = {
         "summary": request.target.description,
         "identity": f"{name} {request.identity} {target} mnv3gen {__version__}",
-        "input_meaning": request.network.conventions.preprocess + " preprocessing",
+        "input_meaning": request.model.preprocess + " preprocessing",
     }
     expected = output_buffer(program.outputs, built.expected)
     sources = write_sources(name, target, labels, program, built.plan)
@@ -185,7 +192,7 @@ def _verify(request: Request, built: Built, library: Path) -> manifests.Verifica
     """Run the library on the seeded input."""
     program = built.program
     entry = Entry(
-        symbol=f"{request.network.name}_run",
+        symbol=f"{request.model.name}_run",
         input_bytes=program.input_bytes,
         output_bytes=program.output_bytes,
         workspace_bytes=built.plan.arena_bytes,

@@ -15,17 +15,19 @@ from mnv3gen.compile.calls import Call, Calls
 from mnv3gen.compile.schedules import Schedule, generators, own_schedule, schedule_for
 from mnv3gen.compile.tuned import NOTHING, Tuned
 from mnv3gen.generate.cost import cost, tensors
-from mnv3gen.generate.group import Group, Parameters, within
+from mnv3gen.generate.group import Group, Parameters, is_one_point, within
 from mnv3gen.targets import Core
 
 LONGEST_GROUP = 4  # kernels
 FALLBACK_SHARE = 0.25  # of the core's peak
+FOUND = ("tuned", "modelled")  # by measuring, or by modelled cycles
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The parameters of a group and where they come from: "tuned" or "rule".
+    """The parameters of a group and where they come from: "tuned", "modelled" or "rule".
 
+    They are "fixed" if no record is there and the schedule has nothing to choose.
     Kernels of TVM's are "metaschedule" if its search found a schedule for them, "tuned" if it found
     none that beats the rule of `schedules/`, and "TVM" without a record.
     """
@@ -75,13 +77,15 @@ def make_plan(
     core: Core,
     tuned: Tuned = NOTHING,
     storage: Callable[[Call], str] = lambda call: "float32",
+    longest: int = LONGEST_GROUP,
 ) -> Plan:
     """The plan of least cost; `storage` is the type that a call's weights are kept as.
 
     Tuned parameters are used where there are some. A group that was measured beside the fastest
     other way to compute its kernels costs as much more or less than that way as was measured.
+    No group has more kernels than `longest`.
     """
-    return Plan(_Planner(calls, core, tuned, storage).best())
+    return Plan(_Planner(calls, core, tuned, storage, longest).best())
 
 
 def candidates(calls: Calls, core: Core, tuned: Tuned = NOTHING) -> list[list[Step]]:
@@ -134,9 +138,15 @@ class _Planner:
     """Finds the cheapest cut from the end of the list: the best of each tail is found once."""
 
     def __init__(
-        self, calls: Calls, core: Core, tuned: Tuned, storage: Callable[[Call], str]
+        self,
+        calls: Calls,
+        core: Core,
+        tuned: Tuned,
+        storage: Callable[[Call], str],
+        longest: int = LONGEST_GROUP,
     ) -> None:
         self.calls, self.core, self.tuned = calls.calls, core, tuned
+        self.longest = longest
         self.generators = list(generators())
         self.last_reads = dict.fromkeys(calls.outputs, len(calls.calls))
         for index, call in enumerate(calls.calls):
@@ -177,7 +187,7 @@ class _Planner:
         for length in range(1, LONGEST_GROUP + 1):
             for start, steps in enumerate(self.table):
                 for step in compared(steps):
-                    if step.choice.provenance != "tuned" or len(step.calls) != length:
+                    if step.choice.provenance not in FOUND or len(step.calls) != length:
                         continue
                     ratio = self.tuned.ratio(step.group, step.schedule)
                     if ratio is not None:
@@ -191,7 +201,7 @@ class _Planner:
         """Every group that may start with a call, under every schedule that accepts it."""
         own = own_schedule(self.calls[start].kernel)
         accepted = False
-        for stop in range(start + 1, min(start + LONGEST_GROUP, len(self.calls)) + 1):
+        for stop in range(start + 1, min(start + self.longest, len(self.calls)) + 1):
             members = self.calls[start:stop]
             if own is not None or any(own_schedule(call.kernel) for call in members):
                 break
@@ -238,10 +248,11 @@ class _Planner:
         written: tuple[str, ...],
         members: tuple[Call, ...],
     ) -> Step:
-        tuned = self.tuned.parameters(group, schedule)
-        choice = Choice(schedule.rule(group, self.core))
-        if tuned is not None and within(schedule.space(group, self.core), tuned):
-            choice = Choice(tuned, "tuned")
+        tuned, space = self.tuned.parameters(group, schedule), schedule.space(group, self.core)
+        provenance = "fixed" if is_one_point(space) else "rule"
+        choice = Choice(schedule.rule(group, self.core), provenance)
+        if tuned is not None and within(space, tuned):
+            choice = Choice(tuned, self.tuned.provenance(group, schedule))
         price = schedule.cost(group, self.core)
         return Step(group, schedule, choice, members, inputs, written, price)
 

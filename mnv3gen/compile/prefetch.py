@@ -15,8 +15,9 @@ from mnv3gen.generate.group import lanes_of
 from mnv3gen.targets import Core
 
 LINE = 64  # bytes
-# One cache line for so many vector multiply-adds: 5 to 10 GB/s on cores that do two a cycle.
+# One cache line for so many vector multiply-adds, or so many in all of long vectors: 5 to 10 GB/s.
 MULTIPLY_ADDS_A_LINE = 40
+LONG_MULTIPLY_ADDS_A_LINE = 320
 SHARE_OF_CACHE = 0.2  # of the largest one, which others use too
 KIB = 1024
 
@@ -68,4 +69,5 @@ def capacity(step: Step, core: Core) -> int:
     """The lines that a step has time for."""
     if not getattr(step.schedule.module, "PREFETCHES", False):
         return 0
-    return int(step.group.madds / lanes_of(core) / MULTIPLY_ADDS_A_LINE)
+    a_line = min(MULTIPLY_ADDS_A_LINE * lanes_of(core), LONG_MULTIPLY_ADDS_A_LINE)
+    return step.group.madds // a_line

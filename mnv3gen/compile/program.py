@@ -160,7 +160,7 @@ class _Writer:
         for tensor in step.tensors:
             yield self._written(index, tensor)
         if kernel.frame.scratch is not None:
-            size = kernel.frame.scratch_elements * np.float32().itemsize
+            size = kernel.frame.scratch_bytes
             yield self._allocated(index, f"{step.tensors[-1]}.scratch", size)
 
     def _fallback(self, index: int, step: Planned, function: tirx.PrimFunc) -> Iterator[Argument]:

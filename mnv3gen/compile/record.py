@@ -22,7 +22,6 @@ from mnv3gen.compile.sources import expected_stride, output_buffer
 from mnv3gen.compile.storage import count_stored
 from mnv3gen.graph.graph import Graph
 from mnv3gen.images import named
-from mnv3gen.tables.format import format_network
 
 SEED = 0  # of the input that a bundle is checked with
 
@@ -55,18 +54,18 @@ def record(
     program, plan = built.program, built.plan
     return manifests.Manifest(
         format=manifests.FORMAT,
-        name=request.network.name,
+        name=request.model.name,
         version=__version__,
         identity=request.identity,
         tools=cache.tool_versions(),
-        network=format_network(request.network),
+        network=request.model.text,
         target=request.target.to_manifest(),
         weights=_weights(request, built),
         quantization=_quantization(request, built),
         input=manifests.Input(
             shape=program.input_shape,
             dtype="float32",
-            preprocess=named(request.network.conventions.preprocess),
+            preprocess=named(request.model.preprocess),
         ),
         outputs=tuple(_outputs(request, built)),
         labels=request.labels,
@@ -85,8 +84,9 @@ def record(
 
 
 def _outputs(request: Request, built: Built) -> Iterator[manifests.Output]:
-    """Named by the table's labels, or else by the operators that make them."""
-    names = request.network.outputs or built.graph.outputs
+    """Named by the table's labels, or else, as where every tensor is one, by their operators."""
+    labels, names = request.model.outputs, built.graph.outputs
+    names = labels if len(labels) == len(names) else names
     for name, output in zip(names, built.program.outputs, strict=True):
         yield manifests.Output(
             name=name, shape=_published(output.shape), dtype="float32", offset=output.offset
@@ -134,6 +134,7 @@ def _quantization(request: Request, built: Built) -> manifests.Quantization | No
         float_nodes=tuple(sorted(quantized.float_nodes)),
         raised=len(quantized.raised),
         change=built.change,
+        mixed=request.mixed,
     )
 
 

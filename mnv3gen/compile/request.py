@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from mnv3gen.compile import cache
+from mnv3gen.compile.manifest import Mixed
+from mnv3gen.compile.one_pixel import ONE_PIXEL
 from mnv3gen.compile.storage import check_storage
 from mnv3gen.compile.tuned import NOTHING, Tuned, load_tuned
 from mnv3gen.errors import InputError
+from mnv3gen.graph.model import Model, model_of
 from mnv3gen.lower.storage import WeightStorage
 from mnv3gen.quantize.quantized import Quantized
-from mnv3gen.tables.format import format_network
 from mnv3gen.tables.network import Network
 from mnv3gen.targets import Target
 
@@ -24,13 +27,17 @@ from mnv3gen.targets import Target
 class Request:
     """What is to be compiled; `weights_source` says in the manifest where the weights are from.
 
+    A network is a table's, or a `Model` of another origin.
+
     `by_rule` ignores tuned parameters; with `require_tuned`, a kernel without them is an error.
     `quantized` is the int8 form of the network, and `calibration` says in the manifest what its
-    ranges come from; it excludes another storage.
+    ranges come from and `mixed` how its float nodes were chosen; it excludes another storage. With
+    `layers_alone` nothing is computed together with another layer, as a runtime that calls one
+    operator after the other does.
     InputError if both are asked for, or if the target cannot read weights of that `storage`.
     """
 
-    network: Network
+    network: Network | Model
     target: Target
     weights: Mapping[str, npt.NDArray[np.float32]]
     weights_source: str
@@ -41,6 +48,8 @@ class Request:
     require_tuned: bool = False
     quantized: Quantized | None = None
     calibration: str = ""
+    mixed: Mixed | None = None
+    layers_alone: bool = False
 
     def __post_init__(self) -> None:
         check_storage(self.storage, self.target)
@@ -58,9 +67,16 @@ class Request:
                 expected="one of the two",
             )
 
+    @cached_property
+    def model(self) -> Model:
+        """The graph to compile and its names."""
+        return model_of(self.network)
+
     @property
     def tuned(self) -> Tuned:
         """The tuning records that may be used. InputError if one cannot be read."""
+        if self.layers_alone:
+            return ONE_PIXEL
         return NOTHING if self.by_rule else load_tuned(self.target)
 
     @property
@@ -75,7 +91,7 @@ class Request:
     @property
     def identity(self) -> str:
         """A short name of table and stored weights for the library's version string."""
-        parts = format_network(self.network) + self.weights_hash + self.storage + self._integers
+        parts = self.model.text + self.weights_hash + self.storage + self._integers
         return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
     @property
@@ -89,10 +105,11 @@ class Request:
         target["core"] = {k: v for k, v in target["core"].items() if k != "clock_mhz"}  # it drifts
         return cache.key_of(
             [
-                format_network(self.network),
+                self.model.text,
                 repr(sorted(target.items())),
                 self.weights_hash,
                 self.weights_source,
+                self.model.preprocess,
                 repr(self.labels),
                 str(self.verify),
                 self.storage,
@@ -100,5 +117,6 @@ class Request:
                 str(self.require_tuned),
                 self._integers,
                 self.calibration,
+                *(["layers alone"] if self.layers_alone else []),
             ]
         )

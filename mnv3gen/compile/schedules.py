@@ -77,10 +77,14 @@ class Schedule:
         """Whether it writes kernels itself."""
         return hasattr(self.module, "generate")
 
+    @property
+    def dtype(self) -> str:
+        """The type of the kernels that it writes: float32 if the file has no DTYPE."""
+        return str(getattr(self.module, "DTYPE", "float32"))
+
     def accepts(self, group: Group, core: Core) -> bool:
-        """See `Generator`; a file without a DTYPE writes kernels of float32."""
-        dtype = getattr(self.module, "DTYPE", "float32")
-        if any(kernel.dtype != dtype for kernel in group.kernels):
+        """See `Generator`. None of them steps down and along a row by different strides."""
+        if any(kernel.dtype != self.dtype or kernel.along for kernel in group.kernels):
             return False
         return bool(self._ask("compute", group.name, self.module.accepts, group, core))
 

@@ -47,6 +47,7 @@ def write_sources(
         f"{name}.c": _fill("library.c", values),
         f"{name}-weights.c": _fill("weights.c", values),
         f"{name}-memory.c": _fill("memory.c", values),
+        f"{name}-config.cmake": _fill("config.cmake", values),
     }
 
 

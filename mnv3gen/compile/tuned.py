@@ -16,6 +16,8 @@ import msgspec
 
 from mnv3gen import resources
 from mnv3gen.compile.metaschedule import Searched, load_searched
+from mnv3gen.compile.modelled import FILE as MODELLED_FILE
+from mnv3gen.compile.modelled import ModelledRecord, read_modelled
 from mnv3gen.compile.schedules import Schedule
 from mnv3gen.errors import InputError
 from mnv3gen.generate.group import Group, Parameters
@@ -58,16 +60,21 @@ class TunedRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 class Tuned:
     """The records that fit a core, by kernel and schedule.
 
-    `searched` has those of kernels that no generator covers.
+    `searched` has those of kernels that no generator covers, `modelled` those without a device,
+    which count only where nothing was measured.
     """
 
     records: dict[tuple[str, str], TunedRecord]
     searched: Searched = field(default_factory=Searched)
+    modelled: dict[tuple[str, str], ModelledRecord] = field(default_factory=dict)
 
-    def find(self, group: Group, schedule: Schedule) -> TunedRecord | None:
+    def find(self, group: Group, schedule: Schedule) -> TunedRecord | ModelledRecord | None:
         """The record of a group under a schedule of the same version, or None."""
-        record = self.records.get((group.name, schedule.name))
-        return record if record is not None and record.version == schedule.version else None
+        key = group.name, schedule.name
+        for record in (self.records.get(key), self.modelled.get(key)):
+            if record is not None and record.version == schedule.version:
+                return record
+        return None
 
     def parameters(self, group: Group, schedule: Schedule) -> Parameters | None:
         """The tuned parameters, or None."""
@@ -77,9 +84,15 @@ class Tuned:
     def ratio(self, group: Group, schedule: Schedule) -> float | None:
         """The time of a group over that of its kernels computed in another way, if measured."""
         record = self.find(group, schedule)
+        if isinstance(record, ModelledRecord):
+            return record.cycles / record.apart_cycles if record.apart_cycles else None
         return (
             record.median_us / record.apart_us if record is not None and record.apart_us else None
         )
+
+    def provenance(self, group: Group, schedule: Schedule) -> str:
+        """Where the parameters of a group are from: "tuned" or "modelled"."""
+        return "modelled" if isinstance(self.find(group, schedule), ModelledRecord) else "tuned"
 
     @property
     def fingerprint(self) -> str:
@@ -87,6 +100,8 @@ class Tuned:
         digest = hashlib.sha256()
         for record in self.records.values():
             digest.update(msgspec.json.encode(record))
+        for modelled in self.modelled.values():
+            digest.update(msgspec.json.encode(modelled))
         digest.update(self.searched.fingerprint.encode())
         return digest.hexdigest()
 
@@ -123,8 +138,13 @@ def load_tuned(target: Target) -> Tuned:
         for record in read_log(folder / FILE):
             if record.core == core_of(target):
                 records.setdefault((record.kernel, record.schedule), record)
+    modelled: dict[tuple[str, str], ModelledRecord] = {}
+    for folder in folders(target):
+        for it in read_modelled(folder / MODELLED_FILE):
+            if it.core == core_of(target):
+                modelled.setdefault((it.kernel, it.schedule), it)
     searched = load_searched(folders(target), core_of(target))
-    return Tuned(dict(sorted(records.items())), searched)
+    return Tuned(dict(sorted(records.items())), searched, dict(sorted(modelled.items())))
 
 
 def read_log(path: Path) -> list[TunedRecord]:
@@ -132,14 +152,14 @@ def read_log(path: Path) -> list[TunedRecord]:
     if not path.is_file():
         return []
     records = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             records.append(msgspec.json.decode(line, type=TunedRecord))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InputError(
                 f"not a tuning record: {error}",
                 place=f"{path}:{number}",
-                found=line[:60],
+                found=line[:60].decode(errors="replace"),
                 expected="one JSON object a line, as `mnv3gen tune` writes them",
             ) from error
     return records

@@ -5,7 +5,7 @@ from __future__ import annotations
 import _ctypes
 import ctypes
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,23 +50,34 @@ def run_native(path: Path, entry: Entry, machine: Machine, data: bytes) -> Execu
 
     ``Mnv3genError`` if it returns another number than 0 or writes outside of its buffers.
     """
+    with calling(path, entry, machine) as call:
+        return call(data)
+
+
+@contextmanager
+def calling(path: Path, entry: Entry, machine: Machine) -> Iterator[Callable[[bytes], Execution]]:
+    """A function that calls the library as ``run_native`` does, for many inputs."""
     read_library(path, machine.architecture).export(entry.symbol)
-    source = new_buffer("input", entry.input_bytes)
-    source.bytes[:] = np.frombuffer(data, np.uint8)
-    output = new_buffer("output", entry.output_bytes)
-    workspace = new_buffer("workspace", entry.workspace_bytes)
-    buffers = (source, output, workspace)
     with loaded(path) as library:
         function = library[entry.symbol]
         function.argtypes = [ctypes.c_void_p] * 3
         function.restype = ctypes.c_int32
-        start = time.perf_counter()
-        code = function(*(buffer.address for buffer in buffers))
-        seconds = time.perf_counter() - start
-    for buffer in buffers:
-        buffer.check()
-    entry.check(code)
-    return Execution(output.bytes.tobytes(), seconds, "native")
+
+        def call(data: bytes) -> Execution:
+            source = new_buffer("input", entry.input_bytes)
+            source.bytes[:] = np.frombuffer(data, np.uint8)
+            output = new_buffer("output", entry.output_bytes)
+            workspace = new_buffer("workspace", entry.workspace_bytes)
+            buffers = (source, output, workspace)
+            start = time.perf_counter()
+            code = function(*(buffer.address for buffer in buffers))
+            seconds = time.perf_counter() - start
+            for buffer in buffers:
+                buffer.check()
+            entry.check(code)
+            return Execution(output.bytes.tobytes(), seconds, "native")
+
+        yield call
 
 
 def new_buffer(name: str, size: int) -> Buffer:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mnv3gen.errors import InputError, nearest_names
 from mnv3gen.execute import host
 from mnv3gen.execute.emulator import run_emulated
 from mnv3gen.execute.entry import Entry, Execution, Machine
-from mnv3gen.execute.native import run_native
+from mnv3gen.execute.native import calling
 from mnv3gen.execute.qemu import run_qemu
 
 EXECUTORS = ("auto", "native", "unicorn", "qemu")
@@ -53,17 +55,40 @@ def execute(
     ``InputError`` if the files, the data or the executor do not fit; ``Mnv3genError`` if the call
     fails, touches memory that is not its own, or executes what the machine does not have.
     """
-    if len(data) != entry.input_bytes:
-        raise InputError(
-            f"the input of {entry.symbol} has another size",
-            found=f"{len(data)} bytes",
-            expected=f"{entry.input_bytes} bytes",
-        )
+    checked = _checked(data, entry)
+    with executing(library, entry, machine, executor, program) as call:
+        return call(checked)
+
+
+@contextmanager
+def executing(
+    library: Path,
+    entry: Entry,
+    machine: Machine,
+    executor: str = "auto",
+    program: Path | None = None,
+) -> Iterator[Callable[[bytes], Execution]]:
+    """A function that calls ``entry`` as `execute` does, for many inputs.
+
+    Natively the library is loaded once; each emulated call starts anew.
+    """
     chosen = choose(machine, executor)
     if chosen == "native":
-        return run_native(library, entry, machine, data)
-    if chosen == "unicorn":
-        return run_emulated(library, entry, machine, data)
-    if program is None:
+        with calling(library, entry, machine) as call:
+            yield lambda data: call(_checked(data, entry))
+    elif chosen == "unicorn":
+        yield lambda data: run_emulated(library, entry, machine, _checked(data, entry))
+    elif program is None:
         raise InputError("qemu runs an executable, and none was given", place=str(library))
-    return run_qemu(program, entry, machine, data)
+    else:
+        yield lambda data: run_qemu(program, entry, machine, _checked(data, entry))
+
+
+def _checked(data: bytes, entry: Entry) -> bytes:
+    if len(data) == entry.input_bytes:
+        return data
+    raise InputError(
+        f"the input of {entry.symbol} has another size",
+        found=f"{len(data)} bytes",
+        expected=f"{entry.input_bytes} bytes",
+    )

@@ -1,8 +1,8 @@
 """`Builder` writes one kernel as TIR with explicit vectors: what it says is what the core does.
 
 Loops, loads and stores appear in the order in which the methods are called. Offsets and sizes count
-elements, not bytes. Every vector is float32; a register lives in one vector register of the core
-because LLVM promotes the one-element buffer that stands for it.
+elements, not bytes. A register lives in one vector register of the core because LLVM promotes the
+one-element buffer that stands for it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tvm import tirx
 
 Index: TypeAlias = Any  # an int, or a TIR expression of loop variables
-Value: TypeAlias = Any  # a TIR expression of type float32 or a vector of it
+Value: TypeAlias = Any  # a TIR expression of a number or a vector of some
 
 READ, DATA_CACHE = 0, 1  # llvm.prefetch's second and fourth argument
 NEAR, FAR = 3, 2  # its third: into all levels, or into the L2 cache and beyond
@@ -112,11 +112,11 @@ class Builder:
         if statements is not None:
             self._emit(tirx.IfThenElse(condition, statements, None))
 
-    def register(self, lanes: int, value: Value | None = None) -> Register:
-        """A new register, set to a value if one is given."""
+    def register(self, lanes: int, value: Value | None = None, dtype: str = "float32") -> Register:
+        """A new register of a type, set to a value if one is given."""
         from tvm import tirx
 
-        dtype = "float32" if lanes == 1 else f"float32x{lanes}"
+        dtype = dtype if lanes == 1 else f"{dtype}x{lanes}"
         buffer = tirx.decl_buffer((1,), dtype, name=self._name("r"), scope="local")
         self._emit(tirx.AllocBuffer(buffer, {"disable_lower_builtin": tirx.const(True, "bool")}))
         register = Register(buffer, lanes)
@@ -153,11 +153,11 @@ class Builder:
         self._emit(tirx.BufferStore(counter, value, [_constant_index(0)]))
 
     def load(self, memory: Memory, offset: Index, lanes: int) -> Value:
-        """Consecutive elements as float32."""
+        """Consecutive elements: integers as they are, others as float32."""
         from tvm import tirx
 
         loaded = tirx.BufferLoad(memory.buffer, [_span(offset, lanes)])
-        if memory.dtype == "float32":
+        if memory.dtype != "float16":
             return loaded
         return tirx.Cast("float32" if lanes == 1 else f"float32x{lanes}", loaded)
 

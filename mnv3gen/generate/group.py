@@ -69,6 +69,16 @@ class Group:
         return tuple(shapes[-1 - number] for number in range(len(shapes)))
 
     @property
+    def input_dtypes(self) -> tuple[str, ...]:
+        """The element type of every input."""
+        dtypes: dict[int, str] = {}
+        for kernel, reads in zip(self.kernels, self.reads, strict=True):
+            for read in reads:
+                if read < 0:
+                    dtypes[read] = kernel.read_dtype
+        return tuple(dtypes[-1 - number] for number in range(len(dtypes)))
+
+    @property
     def madds(self) -> int:
         """Multiply-adds of all kernels."""
         return sum(kernel.madds for kernel in self.kernels)
@@ -79,7 +89,7 @@ class Frame:
     """The pointers of a generated function, in the order in which it takes them.
 
     `ahead` points to the weights that are to be prefetched meanwhile, `scratch` to memory of the
-    arena that only this call uses.
+    arena that only this call uses, `scratch_bytes` of it.
     """
 
     inputs: tuple[Memory, ...]
@@ -87,7 +97,7 @@ class Frame:
     ahead: Memory | None
     outputs: tuple[Memory, ...]
     scratch: Memory | None
-    scratch_elements: int
+    scratch_bytes: int
 
 
 @dataclass(frozen=True)
@@ -104,11 +114,15 @@ def frame(
     weights: tuple[tuple[int, str], ...] = (),
     ahead: bool = False,
     scratch: int = 0,
+    scratch_dtype: str = "float32",
 ) -> Frame:
-    """Declare a function's parameters; `weights` has elements and type of each packed array."""
+    """Declare a function's parameters; `weights` has elements and type of each packed array.
+
+    `scratch` counts elements of its type.
+    """
     inputs = tuple(
-        builder.parameter(f"input{number}", _elements(shape))
-        for number, shape in enumerate(group.inputs)
+        builder.parameter(f"input{number}", _elements(shape), dtype)
+        for number, (shape, dtype) in enumerate(zip(group.inputs, group.input_dtypes, strict=True))
     )
     packed = tuple(
         builder.parameter(f"weights{number}", size, dtype)
@@ -116,11 +130,12 @@ def frame(
     )
     prefetched = builder.parameter("ahead", 1) if ahead else None
     outputs = tuple(
-        builder.parameter(f"output{number}", _elements(group.kernels[index].output))
-        for number, index in enumerate(group.writes)
+        builder.parameter(f"output{number}", _elements(kernel.output), kernel.written_dtype)
+        for number, kernel in enumerate(group.kernels[index] for index in group.writes)
     )
-    rest = builder.parameter("scratch", scratch) if scratch else None
-    return Frame(inputs, packed, prefetched, outputs, rest, scratch)
+    rest = builder.parameter("scratch", scratch, scratch_dtype) if scratch else None
+    size = scratch * np.dtype(scratch_dtype).itemsize
+    return Frame(inputs, packed, prefetched, outputs, rest, size)
 
 
 def within(space: Space, parameters: Parameters) -> bool:
@@ -128,6 +143,11 @@ def within(space: Space, parameters: Parameters) -> bool:
     return parameters.keys() == space.keys() and all(
         parameters[name] in values for name, values in space.items()
     )
+
+
+def is_one_point(space: Space) -> bool:
+    """Whether there is nothing to choose, and so nothing to tune."""
+    return all(len(values) == 1 for values in space.values())
 
 
 def lanes_of(core: Core) -> int:

@@ -18,13 +18,17 @@ from mnv3gen.generate.builder import (
     broadcast,
     lane,
 )
-from mnv3gen.generate.cover import Lanes, balanced
+from mnv3gen.generate.cover import Lanes, Run, balanced
 from mnv3gen.targets import Core
 
 LANES_OF_NEON = 4
 SPARE, FEW_REGISTERS = 7, 16
-STEPS_OF_A_CHUNK = 8  # of the reduction, at least, between prefetches
+ENOUGH_ROWS = 8
+# Of the reduction, at least, between prefetches; with four inputs each where they are read by lane.
+STEPS_OF_A_CHUNK = 8
 UNROLLED_AT_MOST = 4
+SMALL_TILE = 12  # registers of sums
+LONG_CHUNK = 8  # steps, of which LLVM keeps a loop
 
 
 @dataclass(frozen=True)
@@ -105,11 +109,15 @@ def rows_of(core: Core, vectors: int, most: int) -> int:
     """The rows of a tile whose panel has `vectors` registers: at most `most`.
 
     0 stands for the rule: as many as fit. Where there are registers to spare, LLVM is left some to
-    move loads ahead with, or it would spill sums on cores that execute in order.
+    move loads ahead with, or it would spill sums on cores that execute in order. Of long vectors
+    eight sums keep the core busy, and more rows only read from more places.
     """
     if most:
         return min(most, rows_that_fit(core, vectors))
-    return rows_that_fit(core, vectors, SPARE if core.vector_registers > FEW_REGISTERS else 1)
+    if core.vector_registers <= FEW_REGISTERS:
+        return rows_that_fit(core, vectors)
+    fitting = rows_that_fit(core, vectors, SPARE)
+    return fitting if reads_by_lane(core) else min(fitting, ENOUGH_ROWS)
 
 
 def most_vectors(core: Core) -> int:
@@ -158,9 +166,11 @@ def _reduce(
     step = LANES_OF_NEON if tile.by_lane else 1
     steps, rest = divmod(segment.length, step)
     lines = ahead.most_of_a_tile if ahead is not None else 0
-    parts = max(1, min(lines, steps * step // STEPS_OF_A_CHUNK))
+    parts = max(1, min(lines, steps // STEPS_OF_A_CHUNK))
+    # A small tile does twice as much in a round, or counting rounds would be a tenth of its work.
+    small = tile.by_lane and len(rows) * len(tile.columns) <= SMALL_TILE
     done = 0
-    for chunks in balanced(steps, -(-steps // parts)) if steps else []:
+    for chunks in _chunks(steps, parts, small) if steps else []:
 
         def chunk(index: Index, start: int = chunks.start, size: int = chunks.size) -> None:
             if ahead is not None and lines:
@@ -174,12 +184,31 @@ def _reduce(
                 for at in range(size):
                     body(at)
             else:
-                builder.loop(size, body, "k")
+                together = 2 if small and size >= LONG_CHUNK else 1
+
+                def unrolled(at: Index) -> None:
+                    for number in range(together):
+                        body(at * together + number)
+
+                builder.loop(size // together, unrolled, "k")
+                if size % together:
+                    body(size - 1)
 
         builder.loop(chunks.count, chunk, "chunk")
         done = chunks.stop * step
     for position in range(done, done + rest):
         _step(builder, tile, rows, segment, position, 1, sums)
+
+
+def _chunks(steps: int, parts: int, small: bool) -> list[Run]:
+    """Steps in about so many parts; those of a small tile in fours, which LLVM can unroll."""
+    most = -(-steps // parts)
+    if not small:
+        return balanced(steps, most)
+    most = -(-most // UNROLLED_AT_MOST) * UNROLLED_AT_MOST
+    count, rest = divmod(steps, most)
+    runs = [Run(0, most, count), Run(count * most, rest, 1)]
+    return [run for run in runs if run.size and run.count]
 
 
 def _step(

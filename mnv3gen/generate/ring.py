@@ -6,7 +6,7 @@ under its window. Where all rows fit, each has a slot of its own and nothing is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -133,12 +133,13 @@ def slide_row(
     finish: Callable[[Index, list[Value]], None],
     width: int,
     channel: Index = 0,
+    runs: Sequence[Run] = (),
 ) -> None:
-    """One output row of the depthwise convolution for one vector of channels.
+    """One output row of the depthwise convolution for one vector of channels, or some of its tiles.
 
     `at` is where the vector's group of `width` channels has its bias and taps in `weights`, in
     which it starts at `offset`; `channel` is the group's place in the ring. `finish` gets the first
-    column and the activated values of each tile of `pixels`.
+    column and the activated values of each tile of `pixels`, or of each of `runs`.
     """
     kernel = ring.kernel
     starts = [
@@ -147,7 +148,7 @@ def slide_row(
     ]
     step = kernel.stride * ring.channels
 
-    for run in balanced(kernel.output[1], pixels):
+    for run in runs or balanced(kernel.output[1], pixels):
 
         def tile(index: Index, run: Run = run) -> None:
             first = index * run.size + run.start

@@ -33,7 +33,8 @@ class Conv2d(Node):
     """Convolution with its batch normalization or bias and its activation.
 
     `groups` is 1, or the number of channels for a depthwise convolution. `padding` is (top, left,
-    bottom, right) in pixels of zeros.
+    bottom, right) in pixels of zeros. `stride` is the step down, and along a row too unless `along`
+    is another.
     """
 
     in_channels: int
@@ -44,6 +45,12 @@ class Conv2d(Node):
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     batch_norm: bool = True
     activation: Activation = "none"
+    along: int = 0
+
+    @property
+    def strides(self) -> tuple[int, int]:
+        """The steps down and along a row."""
+        return self.stride, self.along or self.stride
 
     @property
     def depthwise(self) -> bool:
@@ -67,6 +74,27 @@ class AveragePool(Node):
 
     window: tuple[int, int]
     strides: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class MaxPool(Node):
+    """The largest of each channel in windows; `padding` (as in `Conv2d`) is never the largest."""
+
+    window: tuple[int, int]
+    strides: tuple[int, int]
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Activate(Node):
+    """An activation that follows no convolution."""
+
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class Softmax(Node):
+    """The softmax over the channels of each position."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnv3gen.graph.graph import (
+    Activate,
     Activation,
     Add,
     AveragePool,
@@ -22,8 +23,10 @@ from mnv3gen.graph.graph import (
     Gate,
     GlobalPool,
     Graph,
+    MaxPool,
     Node,
     Resize,
+    Softmax,
 )
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -55,6 +58,13 @@ def compute(node: Node, inputs: list[Array], weights: Mapping[str, Array], bn_ep
             return inputs[0].mean(axis=(0, 1), keepdims=True)
         case AveragePool():
             return _average(node, inputs[0])
+        case MaxPool():
+            return _largest(node, inputs[0])
+        case Activate():
+            return activate(node.activation, inputs[0])
+        case Softmax():
+            powers = np.exp(inputs[0] - inputs[0].max(axis=-1, keepdims=True))
+            return powers / powers.sum(axis=-1, keepdims=True)
         case Gate():
             return inputs[0] * inputs[1]
         case Concat():
@@ -82,13 +92,14 @@ def convolve(conv: Conv2d, data: Array, weight: Array) -> Array:
     top, left, bottom, right = conv.padding
     padded = np.pad(data, ((top, bottom), (left, right), (0, 0)))
     height, width, _ = conv.shape
+    down, along = conv.strides
     sums = np.zeros(conv.shape, dtype=data.dtype)
     for row in range(conv.kernel):
         for column in range(conv.kernel):
             y, x = row * conv.dilation, column * conv.dilation
             window = padded[
-                y : y + (height - 1) * conv.stride + 1 : conv.stride,
-                x : x + (width - 1) * conv.stride + 1 : conv.stride,
+                y : y + (height - 1) * down + 1 : down,
+                x : x + (width - 1) * along + 1 : along,
             ]
             tap = weight[:, :, row, column]
             sums += window * tap[:, 0] if conv.depthwise else window @ tap.T
@@ -103,6 +114,22 @@ def _average(pool: AveragePool, data: Array) -> Array:
             y, x = row * pool.strides[0], column * pool.strides[1]
             window = data[y : y + pool.window[0], x : x + pool.window[1]]
             result[row, column] = window.mean(axis=(0, 1))
+    return result
+
+
+def _largest(pool: MaxPool, data: Array) -> Array:
+    top, left, bottom, right = pool.padding
+    padded = np.pad(data, ((top, bottom), (left, right), (0, 0)), constant_values=-np.inf)
+    height, width, _ = pool.shape
+    down, along = pool.strides
+    result = np.full(pool.shape, -np.inf, dtype=data.dtype)
+    for row in range(pool.window[0]):
+        for column in range(pool.window[1]):
+            window = padded[
+                row : row + (height - 1) * down + 1 : down,
+                column : column + (width - 1) * along + 1 : along,
+            ]
+            np.maximum(result, window, out=result)
     return result
 
 

@@ -73,13 +73,27 @@ def to_tensor(
     picture: Image, height: int, width: int, preprocess: Preprocess
 ) -> npt.NDArray[np.float32]:
     """The float32 input (height, width, 3) for a picture of mode RGB and any size."""
+    return normalized(resized(picture, height, width, preprocess), preprocess)
+
+
+def resized(
+    picture: Image, height: int, width: int, preprocess: Preprocess
+) -> npt.NDArray[np.uint8]:
+    """What is kept of a picture of mode RGB, in the input's size: uint8 (height, width, 3)."""
     import numpy as np
     from PIL.Image import Resampling
 
     box = kept_box(picture.size, (width, height), preprocess)
-    resized = picture.resize((width, height), Resampling[preprocess.resize.upper()], box)
-    pixels = np.asarray(resized, np.float64)
-    return ((pixels / 255 - preprocess.mean) / preprocess.std).astype(np.float32)
+    return np.asarray(
+        picture.resize((width, height), Resampling[preprocess.resize.upper()], box), np.uint8
+    )
+
+
+def normalized(pixels: npt.NDArray[np.uint8], preprocess: Preprocess) -> npt.NDArray[np.float32]:
+    """(x / 255 - mean) / std of pixels (..., 3), computed in float64."""
+    import numpy as np
+
+    return ((pixels.astype(np.float64) / 255 - preprocess.mean) / preprocess.std).astype(np.float32)
 
 
 def kept_box(

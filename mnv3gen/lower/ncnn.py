@@ -160,9 +160,10 @@ def _convolution(layers: _Layers, conv: Conv2d) -> None:
     else:
         kind, inputs = "Convolution", layers.maps(inputs)
         fields = (
-            f"0={out} 1={conv.kernel} 2={conv.dilation} 3={conv.stride} "
+            f"0={out} 1={conv.kernel} 2={conv.dilation} 3={conv.strides[1]} "
             f"4={left} 14={top} 15={right} 16={bottom} 5=1 6={size}"
         )
+        fields += f" 13={conv.strides[0]}" if conv.along else ""
     if conv.depthwise:
         kind, fields = "ConvolutionDepthWise", f"{fields} 7={conv.groups}"
     layers.add(kind, name, inputs, fields + FUSED.get(conv.activation, ""))

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mnv3gen.graph.graph import (
+    Activate,
+    Activation,
     Add,
     AveragePool,
     Concat,
@@ -16,9 +18,11 @@ from mnv3gen.graph.graph import (
     Gate,
     GlobalPool,
     Graph,
+    MaxPool,
     Node,
     Resize,
     Shape,
+    Softmax,
 )
 from mnv3gen.lower.fold import folded
 
@@ -115,6 +119,14 @@ class _Printer:
             case AveragePool():
                 window, strides = list(node.window), list(node.strides)
                 self.add("AveragePool", inputs, output, kernel_shape=window, strides=strides)
+            case MaxPool():
+                window, strides, pads = list(node.window), list(node.strides), list(node.padding)
+                attributes = {"kernel_shape": window, "strides": strides, "pads": pads}
+                self.add("MaxPool", inputs, output, **attributes)
+            case Activate():
+                self.activation(node.activation, inputs[0], output)
+            case Softmax():
+                self.add("Softmax", inputs, output, axis=1)
             case Resize():
                 self.resize(node, inputs[0], output)
             case _:
@@ -125,7 +137,7 @@ class _Printer:
         before = output if conv.activation == "none" else f"{conv.name}.linear"
         attributes = {
             "kernel_shape": [conv.kernel] * 2,
-            "strides": [conv.stride] * 2,
+            "strides": list(conv.strides),
             "dilations": [conv.dilation] * 2,
             "pads": list(conv.padding),
             "group": conv.groups,
@@ -142,13 +154,13 @@ class _Printer:
             names = (f"{conv.name}.weight", f"{conv.name}.bias")
             constants = [self.constant(*each) for each in zip(names, pair, strict=True)]
             self.add("Conv", [data, *constants], before, **attributes)
-        self.activation(conv, before, output)
+        self.activation(conv.activation, before, output)
 
     def parameter(self, name: str) -> str:
         return self.constant(name, self.weights[name].astype(np.float32))
 
-    def activation(self, conv: Conv2d, data: str, output: str) -> None:
-        match conv.activation:
+    def activation(self, activation: Activation, data: str, output: str) -> None:
+        match activation:
             case "none":
                 return
             case "relu":

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mnv3gen.graph.graph import (
+    Activate,
+    Activation,
     Add,
     AveragePool,
     Concat,
@@ -16,8 +18,10 @@ from mnv3gen.graph.graph import (
     Gate,
     GlobalPool,
     Graph,
+    MaxPool,
     Node,
     Resize,
+    Softmax,
 )
 from mnv3gen.lower import operators
 from mnv3gen.lower.fold import folded
@@ -78,6 +82,13 @@ def _expression(
             return op.concat(inputs, axis=3)
         case Resize():
             return _resize(node, inputs[0])
+        case MaxPool():
+            pads = node.padding
+            return op.nn.max_pool2d(inputs[0], node.window, node.strides, pads, layout="NHWC")
+        case Softmax():
+            return op.nn.softmax(inputs[0], axis=3)
+        case Activate():
+            return _activation(builder, node.activation, inputs[0])
     raise NotImplementedError(f"Relax has no form of {type(node).__name__}")
 
 
@@ -94,7 +105,7 @@ def _convolution(
     sums = relax.op.nn.conv2d(
         data,
         relax.const(np.ascontiguousarray(weight.transpose(order))),
-        strides=conv.stride,
+        strides=conv.strides,
         padding=conv.padding,
         dilation=conv.dilation,
         groups=conv.groups,
@@ -102,7 +113,9 @@ def _convolution(
         kernel_layout=layout,
     )
     biased = relax.op.add(builder.emit(sums), relax.const(bias.reshape(1, 1, 1, -1)))
-    return _activation(builder, conv, biased)
+    if conv.activation == "none":
+        return biased
+    return _activation(builder, conv.activation, builder.emit(biased))
 
 
 def _resize(resize: Resize, data: Any) -> Any:
@@ -117,13 +130,12 @@ def _resize(resize: Resize, data: Any) -> Any:
     )
 
 
-def _activation(builder: Any, conv: Conv2d, biased: Any) -> Any:
+def _activation(builder: Any, activation: Activation, data: Any) -> Any:
     from tvm.relax import op
 
-    if conv.activation == "none":
-        return biased
-    data = builder.emit(biased)
-    match conv.activation:
+    match activation:
+        case "none":
+            return data
         case "relu":
             return op.nn.relu(data)
         case "relu6":

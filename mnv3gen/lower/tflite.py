@@ -229,8 +229,8 @@ def _convolution(model: _Model, graph: Graph, conv: Conv2d, weight: Array, bias:
     ]
     fields = {
         "Padding": getattr(schema.Padding, padding),
-        "StrideW": conv.stride,
-        "StrideH": conv.stride,
+        "StrideW": conv.strides[1],
+        "StrideH": conv.strides[0],
         "DilationWFactor": conv.dilation,
         "DilationHFactor": conv.dilation,
         "FusedActivationFunction": getattr(
@@ -256,7 +256,10 @@ def _padded(model: _Model, graph: Graph, conv: Conv2d) -> tuple[str, str]:
     (data,) = conv.inputs
     height, width, channels = graph.shape(data)
     top, left, bottom, right = conv.padding
-    same = [same_padding(side, conv.kernel, conv.stride, conv.dilation) for side in (height, width)]
+    same = [
+        same_padding(side, conv.kernel, stride, conv.dilation)
+        for side, stride in zip((height, width), conv.strides, strict=True)
+    ]
     if same == [(top, bottom), (left, right)]:
         return data, "SAME"
     if not any(conv.padding):

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
-
 from mnv3gen.compile.cache import tool_versions
 from mnv3gen.compile.calls import bytes_of
 from mnv3gen.compile.plan import Step
@@ -105,7 +103,7 @@ def _parts(code: Code, frame: Frame) -> Iterator[Part]:
     for number in code.group.writes:
         yield Part("output", bytes_of(code.group.kernels[number].output))
     if frame.scratch is not None:
-        yield Part("scratch", frame.scratch_elements * np.float32().itemsize)
+        yield Part("scratch", frame.scratch_bytes)
 
 
 def _bytes(memory: Memory) -> int:

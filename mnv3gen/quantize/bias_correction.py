@@ -2,7 +2,10 @@
 
 Rounded weights and clipped or rounded elements shift the mean of what a channel sums. Layer after
 layer, with the layers before corrected already, the mean difference to the float network over
-calibration's inputs is measured and subtracted (Nagel et al. 2019, section 4.2, empirically).
+calibration's inputs is measured and subtracted (Nagel et al. 2019, section 4.2, empirically). A
+difference d where the activation's slope is a becomes a * d, so the mean is weighted by a^2: of all
+shifts that has the least squared error behind the activation. Unweighted, the sums far below 0, of
+which h-swish and ReLU leave nothing, decide over those that count.
 """
 
 from __future__ import annotations
@@ -14,13 +17,22 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mnv3gen.graph.graph import Conv2d, Graph, Node
+from mnv3gen.graph.graph import Activation, Conv2d, Graph, Node
 from mnv3gen.graph.reference import activate, compute, convolve
 from mnv3gen.quantize.quantized import ConvolutionConstants, Quantized
-from mnv3gen.quantize.reference import integer_sums, integer_tensors, quantized_input
+from mnv3gen.quantize.reference import (
+    as_float,
+    as_int8,
+    integer_sums,
+    integer_tensors,
+    quantized_input,
+)
 from mnv3gen.quantize.weights import rounding, weight_scales
 
 Array: TypeAlias = npt.NDArray[Any]
+Tensors: TypeAlias = dict[str, Array]
+
+PRIOR = 1.0  # weight of an error of 0: a few elements that pass do not decide alone
 
 
 def measure_shifts(
@@ -28,30 +40,38 @@ def measure_shifts(
     inputs: Sequence[npt.NDArray[np.float32]],
     progress: Callable[[], None] = lambda: None,
 ) -> dict[str, Array]:
-    """The mean error (o,) of each convolution's sums, in the float network's units.
+    """The weighted mean error (o,) of each convolution's sums, in the float network's units.
 
-    `quantized` has no float nodes. All inputs' tensors are kept at once, as long as one is read.
-    `progress` is called after each node.
+    Float nodes have none. All inputs' tensors are kept at once, as long as one is read. `progress`
+    is called after each node.
     """
     graph, shifts = quantized.graph, {}
     floats: list[dict[str, Array]] = [{graph.input: data} for data in inputs]
     integers = [{graph.input: quantized_input(quantized, data)} for data in inputs]
     for node, dead in zip(graph.nodes, _last_read(graph), strict=True):
-        if isinstance(node, Conv2d):
-            shift = _float_sums(quantized, node, floats) - _means(quantized, node, integers)
-            shifts[node.name] = -shift
-            quantized = corrected(quantized, {node.name: -shift})
+        if isinstance(node, Conv2d) and node.name not in quantized.float_nodes:
+            shifts[node.name] = _shift(quantized, node, floats, integers)
+            quantized = corrected(quantized, {node.name: shifts[node.name]})
         else:
             for each in floats:
                 read = [each[name] for name in node.inputs]
                 each[node.name] = compute(node, read, quantized.weights, graph.bn_eps)
         for each in integers:
-            each |= integer_tensors(quantized, node, [each[name] for name in node.inputs])
+            each |= _made(quantized, node, [each[name] for name in node.inputs])
         for name in dead:
             for each in (*floats, *integers):
                 each.pop(name, None)
         progress()
     return shifts
+
+
+def _made(quantized: Quantized, node: Node, inputs: list[Array]) -> dict[str, Array]:
+    """A node's int8 tensor; a float node's is rounded, whoever reads it."""
+    if node.name not in quantized.float_nodes:
+        return integer_tensors(quantized, node, inputs)
+    read = [as_float(quantized, *each) for each in zip(node.inputs, inputs, strict=True)]
+    made = compute(node, read, quantized.weights, quantized.graph.bn_eps)
+    return {node.name: as_int8(quantized, node.name, made)}
 
 
 def corrected(quantized: Quantized, shifts: Mapping[str, Array]) -> Quantized:
@@ -77,25 +97,41 @@ def _int32(constants: ConvolutionConstants, bias: Array) -> Array:
     return np.where(np.abs(bias) <= room, bias, constants.bias).astype(np.int32)
 
 
-def _float_sums(quantized: Quantized, conv: Conv2d, tensors: list[dict[str, Array]]) -> Array:
-    """The mean of a convolution's sums for each channel; its output is added to the tensors."""
+def _shift(
+    quantized: Quantized, conv: Conv2d, floats: list[dict[str, Array]], integers: list[Tensors]
+) -> Array:
+    """The weighted mean error of a convolution's sums; its float output is added to the tensors."""
     weight, bias = (quantized.weights[f"{conv.name}.{part}"] for part in ("weight", "bias"))
-    means = []
-    for each in tensors:
-        sums = convolve(conv, each[conv.inputs[0]], weight) + bias
-        means.append(sums.mean(axis=(0, 1), dtype=np.float64))
-        each[conv.name] = activate(conv.activation, sums)
-    return np.mean(means, axis=0)
+    constants, unit = quantized.convolution(conv.name), _unit(quantized, conv)
+    half = rounding(constants.shift)
+    errors, total = np.zeros(conv.shape[2]), np.full(conv.shape[2], PRIOR)
+    for wanted, found in zip(floats, integers, strict=True):
+        sums = convolve(conv, wanted[conv.inputs[0]], weight) + bias
+        wanted[conv.name] = activate(conv.activation, sums)
+        ours = (integer_sums(conv, found[conv.inputs[0]], constants) - half) * unit
+        passed = np.square(slope(conv.activation, sums), dtype=np.float64)
+        errors += (passed * (ours - sums)).sum(axis=(0, 1))
+        total += passed.sum(axis=(0, 1))
+    return errors / total
 
 
-def _means(quantized: Quantized, conv: Conv2d, tensors: list[dict[str, Array]]) -> Array:
-    """The same of the integer network."""
-    constants = quantized.convolution(conv.name)
-    sums = [
-        integer_sums(conv, each[conv.inputs[0]], constants).mean(axis=(0, 1), dtype=np.float64)
-        for each in tensors
-    ]
-    return (np.mean(sums, axis=0) - rounding(constants.shift)) * _unit(quantized, conv)
+def slope(activation: Activation, sums: Array) -> Array:
+    """The derivative of an activation."""
+    match activation:
+        case "none":
+            return np.ones_like(sums)
+        case "relu":
+            return (sums > 0).astype(sums.dtype)
+        case "relu6":
+            return ((sums > 0) & (sums < 6)).astype(sums.dtype)
+        case "hswish" | "naive_hswish":
+            inner = np.where(sums > -3, (2 * sums + 3) / 6, 0)
+            return np.where(sums < 3, inner, 1)
+        case "hard_sigmoid":
+            return (np.abs(sums) < 3) / np.asarray(6, sums.dtype)
+        case "sigmoid":
+            value = activate("sigmoid", sums)
+            return value * (1 - value)
 
 
 def _unit(quantized: Quantized, conv: Conv2d) -> Array:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from mnv3gen.graph.graph import Conv2d
 from mnv3gen.lower.onnx import to_onnx
 from mnv3gen.quantize.quantized import ConvolutionConstants, Quantized, Scale
-from mnv3gen.quantize.weights import weight_scales
+from mnv3gen.quantize.weights import rounding, weight_scales
 
 if TYPE_CHECKING:
     import onnx
@@ -96,7 +96,9 @@ class _Printer:
         scales = np.where(scales > 0, scales, 1.0)
         constants = self.quantized.constants[conv.name]
         assert isinstance(constants, ConvolutionConstants)
-        elements = np.rint(bias / (scales * source)).astype(np.int32)
+        zero_point = self.quantized.scales[conv.inputs[0]].zero_point
+        sums = constants.weight.reshape(len(bias), -1).sum(axis=1, dtype=np.int32)
+        elements = constants.bias - rounding(constants.shift).astype(np.int32) + zero_point * sums
         axis = {"axis": 0}
         for part, values, unit in (
             ("weight", constants.weight, scales),

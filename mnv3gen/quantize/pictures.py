@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -48,6 +49,12 @@ class Pictures:
             chosen = np.linspace(0, len(self.loads) - 1, count).round().astype(int)
             self.loads = [self.loads[index] for index in chosen]
         return self
+
+    def sample(self, count: int) -> list[npt.NDArray[np.float32]]:
+        """At most so many inputs, at equal distances, without those that cannot be read."""
+        chosen = copy(self)
+        chosen.skipped = []
+        return list(chosen.limited(count))
 
     def __iter__(self) -> Iterator[npt.NDArray[np.float32]]:
         """The inputs (h, w, c). InputError at the end if not one could be read."""

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
+import numpy as np
 import numpy.typing as npt
 
 from mnv3gen.errors import InputError
 from mnv3gen.graph.expand import expand
+from mnv3gen.graph.graph import Graph
+from mnv3gen.quantize.bias_correction import corrected, measure_shifts
 from mnv3gen.quantize.calibrate import measure_ranges
 from mnv3gen.quantize.observers import ObserverName
 from mnv3gen.quantize.pictures import Pictures
-from mnv3gen.quantize.quantize_graph import quantize_graph
+from mnv3gen.quantize.quantize_graph import check_names, quantize_graph
 from mnv3gen.quantize.quantized import Quantized
 from mnv3gen.quantize.statistics_file import Statistics, table_hash, weights_hash
 from mnv3gen.tables.network import Network
@@ -20,6 +23,7 @@ from mnv3gen.tables.network import Network
 Array: TypeAlias = npt.NDArray[Any]
 
 DEFAULT: ObserverName = "mse"
+CORRECTED = 32  # inputs that biases are corrected with: their tensors are in memory together
 
 
 def calibrate(
@@ -28,12 +32,22 @@ def calibrate(
     pictures: Pictures,
     observer: ObserverName = DEFAULT,
     progress: Callable[[], None] = lambda: None,
+    float_nodes: Iterable[str] = (),
+    correct: bool = True,
 ) -> Statistics:
     """Run the float network over pictures; `pictures.skipped` then names what was unreadable.
 
-    InputError if none could be read.
+    Then, if biases are to be corrected, the int8 network beside it, over `CORRECTED` of them.
+    `progress` is called after each picture, and after each node. InputError if none could be read.
     """
-    ranges, count = measure_ranges(expand(network), weights, pictures, observer, progress)
+    graph, kept = expand(network), sorted(set(float_nodes))
+    check_names(graph, kept)
+    ranges, count = measure_ranges(graph, weights, pictures, observer, progress)
+    shifts: dict[str, list[float]] = {}
+    if correct:
+        quantized = quantize_graph(graph, weights, ranges, kept)
+        found = measure_shifts(quantized, pictures.sample(CORRECTED), progress)
+        shifts = {name: each.tolist() for name, each in found.items()}
     return Statistics(
         network=network.name,
         table=table_hash(network),
@@ -41,6 +55,8 @@ def calibrate(
         observer=observer,
         pictures=count,
         ranges=ranges,
+        shifts=shifts,
+        float_nodes=kept,
     )
 
 
@@ -52,11 +68,27 @@ def prepare(
 ) -> Quantized:
     """The int8 form of a network; its `graph` and `weights` are for `to_relax`.
 
-    Then `quantize_module(quantized)` makes the module integer. InputError if a tensor has no
-    range, and as `quantize_graph` raises.
+    `float_nodes` are beside those of the statistics. Then `quantize_module(quantized)` makes the
+    module integer. InputError if a tensor has no range or a shift not the right length, and as
+    `quantize_graph` raises.
     """
     graph = expand(network)
     for name in (graph.input, *(node.name for node in graph.nodes)):
         if name not in statistics.ranges:
             raise InputError("the statistics have no such tensor", found=name)
-    return quantize_graph(graph, weights, statistics.ranges, float_nodes)
+    kept = {*statistics.float_nodes, *float_nodes}
+    quantized = quantize_graph(graph, weights, statistics.ranges, kept)
+    return corrected(quantized, _shifts(graph, statistics))
+
+
+def _shifts(graph: Graph, statistics: Statistics) -> dict[str, Array]:
+    channels = {conv.name: conv.shape[2] for conv in graph.convolutions}
+    for name, each in statistics.shifts.items():
+        if channels.get(name) != len(each):
+            raise InputError(
+                "shifts of a bias that the network does not have",
+                place=name,
+                found=f"{len(each)} channels",
+                expected=f"{channels.get(name, 'no such convolution')}",
+            )
+    return {name: np.array(each) for name, each in statistics.shifts.items()}

@@ -37,7 +37,7 @@ def quantize_graph(
     """
     graph, weights = fold(graph, weights)
     kept = frozenset(float_nodes)
-    _check_names(graph, kept)
+    check_names(graph, kept)
     scales = Scales(graph, weights, ranges, kept)
     constants: dict[str, ConvolutionConstants | Array] = {}
     for node in scales.nodes:
@@ -88,9 +88,10 @@ def _constants(
     return None
 
 
-def _check_names(graph: Graph, names: frozenset[str]) -> None:
+def check_names(graph: Graph, names: Iterable[str]) -> None:
+    """InputError if a name to keep in float32 is of no node."""
     known = {node.name for node in graph.nodes}
-    for name in sorted(names - known):
+    for name in sorted(set(names) - known):
         raise InputError(
             "no such node to keep in float32", found=name, nearest=nearest_names(name, known)
         )

@@ -73,12 +73,12 @@ class _Borders:
         values = self.tensors[tensor]
         if values.dtype == np.int8:
             return values
-        return _quantized(self.quantized, tensor, values)
+        return as_int8(self.quantized, tensor, values)
 
 
 def quantized_input(quantized: Quantized, data: Array) -> npt.NDArray[np.int8]:
     """The elements of the network's input."""
-    return _quantized(quantized, quantized.graph.input, data)
+    return as_int8(quantized, quantized.graph.input, data)
 
 
 def integer_tensors(quantized: Quantized, node: Node, inputs: Sequence[Array]) -> dict[str, Array]:
@@ -138,7 +138,8 @@ def integer_sums(
     return sums.astype(np.int32) + constants.bias
 
 
-def _quantized(quantized: Quantized, tensor: str, values: Array) -> npt.NDArray[np.int8]:
+def as_int8(quantized: Quantized, tensor: str, values: Array) -> npt.NDArray[np.int8]:
+    """The elements of a float tensor of that name."""
     scale = quantized.scales[tensor]
     inverse = np.asarray(scale.inverse)
     return arithmetic.quantize(values, inverse, np.asarray(scale.zero_point, np.int32))

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,12 +21,18 @@ from mnv3gen.tables.format import format_network
 from mnv3gen.tables.network import Network
 
 Array: TypeAlias = npt.NDArray[Any]
-VERSION = 1
+VERSION = 2
+DIGITS = 6  # of a bias's shift
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Ranges of a network's tensors over `pictures` inputs; `table` and `weights` are hashes."""
+    """What was measured of a network over `pictures` inputs; `table` and `weights` are hashes.
+
+    `ranges` has (smallest, largest) of each tensor, `shifts` by how much int8 shifts the sums of
+    each channel of a convolution on average (`bias_correction`; none if they were not measured),
+    and `float_nodes` the operators that are to stay in float32.
+    """
 
     network: str
     table: str
@@ -34,6 +40,8 @@ class Statistics:
     observer: ObserverName
     pictures: int
     ranges: dict[str, Range]
+    shifts: dict[str, list[float]] = field(default_factory=dict)
+    float_nodes: list[str] = field(default_factory=list)
     version: int = VERSION
 
 
@@ -56,22 +64,31 @@ def write_statistics(statistics: Statistics, path: Path) -> None:
     if not path.parent.is_dir():
         raise InputError("no such folder", place=str(path.parent))
     fields = asdict(statistics)
-    ranges = fields.pop("ranges")
-    head = ",\n".join(f" {json.dumps(key)}: {json.dumps(value)}" for key, value in fields.items())
-    lines = ",\n".join(
-        f"  {json.dumps(name)}: {json.dumps(list(each))}" for name, each in ranges.items()
-    )
+    shifts = {
+        name: [float(f"{value:.{DIGITS}g}") for value in each]
+        for name, each in fields.pop("shifts").items()
+    }
+    parts = {"ranges": fields.pop("ranges"), "shifts": shifts}
+    lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in fields.items()]
+    lines += [f' "{name}": {_by_line(part)}' for name, part in parts.items()]
+    text = ",\n".join(lines)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(f'{{\n{head},\n "ranges": {{\n{lines}\n }}\n}}\n', encoding="utf-8")
+        temporary.write_text(f"{{\n{text}\n}}\n", encoding="utf-8")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
+def _by_line(part: Mapping[str, Any]) -> str:
+    """A JSON object with one entry a line."""
+    lines = (f"  {json.dumps(name)}: {json.dumps(list(each))}" for name, each in part.items())
+    return "{\n" + ",\n".join(lines) + "\n }" if part else "{}"
+
+
 def read_statistics(path: Path, network: Network, weights: Mapping[str, Array]) -> Statistics:
     """The statistics of a file. InputError if it has others, of another table or other weights."""
-    expected = "a file that `mnv3gen quantize --statistics` wrote"
+    expected = "a file that `mnv3gen quantize -o` wrote"
     try:
         statistics = msgspec.json.decode(path.read_bytes(), type=Statistics)
     except FileNotFoundError:

@@ -72,7 +72,7 @@ def load(path: str | Path) -> Network:
 
     Raises `TableError` for a file that cannot be read, and as `parse` does.
     """
-    return parse(_read(Path(path)), str(path), _name_of(Path(path).stem))
+    return parse(_read(Path(path)), str(path), name_of(Path(path).stem))
 
 
 def _read(path: Path) -> str:
@@ -85,7 +85,7 @@ def _read(path: Path) -> str:
         raise TableError("cannot read", place=str(path), found=error, expected=expected) from error
 
 
-def _name_of(stem: str) -> str:
-    """Make a network name of a file's stem: `MobileNet-V3 (1)` becomes `mobilenet_v3_1`."""
+def name_of(stem: str) -> str:
+    """Return a network name for a file's stem: `MobileNet-V3 (1)` becomes `mobilenet_v3_1`."""
     name = re.sub("[^a-z0-9]+", "_", stem.lower()).strip("_")[:60] or "network"
     return name if name[0].isalpha() else f"n_{name}"

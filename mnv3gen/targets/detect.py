@@ -20,6 +20,7 @@ X86_LEVELS = (
     ("x86-64-v2", "cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3", 128, 16),
 )
 X86_BASELINE = ("x86-64", 128, 16)
+X86_FEATURES = {"avx512_vnni": ("avx512vnni", "x86-64-v4")}  # LLVM's name, and beside which level
 
 # The kernel's names (hwcaps) of the features that LLVM calls otherwise or alike.
 ARM_HWCAPS = {
@@ -103,11 +104,14 @@ def _describe_x86(processor: dict[str, str]) -> dict[str, Any]:
         if not flags.issuperset(needed.split()):
             break
         cpu, bits, registers = level, level_bits, level_registers
+    features = [
+        feature for flag, (feature, level) in X86_FEATURES.items() if flag in flags and level == cpu
+    ]
     name = processor.get("model name", "x86-64")
     return {
         "description": f"This machine: {name}",
         "architecture": "x86_64",
-        "llvm": {"triple": "x86_64-linux-gnu", "cpu": cpu, "features": []},
+        "llvm": {"triple": "x86_64-linux-gnu", "cpu": cpu, "features": features},
         "core": {"name": name, "vector_bits": bits, "vector_registers": registers},
         "link": {"zig_target": "x86_64-linux-musl", "system": "linux", "page_size": 4096},
     }

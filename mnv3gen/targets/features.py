@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from mnv3gen.targets.cpus import table
-from mnv3gen.targets.target import Target
+from mnv3gen.targets.target import Products, Target
 
 RULES = Path(__file__).with_name("instructions.toml")
 
@@ -46,6 +46,18 @@ def available(target: Target) -> frozenset[str]:
     listed = target.llvm.features
     dropped = {feature[1:] for feature in listed if feature.startswith("-")}
     return (implied | {f for f in listed if not f.startswith("-")}) - dropped
+
+
+def products_of(target: Target) -> Products:
+    """The instruction that int8 is multiplied by on a target."""
+    present = available(target)
+    if target.architecture == "x86_64":
+        if {"avx512vnni", "avx512vl"} <= present:
+            return "vpdpbusd"
+        return "pmaddwd" if target.core.vector_bits >= 256 and "avx2" in present else "plain"
+    if "dotprod" in present:
+        return "sdot" if target.architecture == "aarch64" else "smlal"
+    return "smlal"
 
 
 def lacks(target: Target, mnemonic: str, operands: str) -> str | None:

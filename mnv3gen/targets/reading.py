@@ -11,6 +11,7 @@ import msgspec
 
 from mnv3gen.errors import TargetError, nearest_names
 from mnv3gen.targets.check import check, one_of, refuse
+from mnv3gen.targets.features import products_of
 from mnv3gen.targets.target import Core, Emulation, Link, Llvm, Target
 
 TABLES: dict[str, type[msgspec.Struct]] = {
@@ -76,7 +77,8 @@ def _convert(fields: Mapping[str, Any], file: str) -> Target:
     except msgspec.ValidationError as error:
         _refuse_type(error, fields, file)
     check(target, file)
-    return target
+    core = msgspec.structs.replace(target.core, products=products_of(target))
+    return msgspec.structs.replace(target, core=core)
 
 
 def _check_names(

@@ -8,6 +8,7 @@ import msgspec
 
 Architecture = Literal["x86_64", "aarch64", "arm"]
 System = Literal["linux", "android"]
+Products = Literal["vpdpbusd", "pmaddwd", "sdot", "smlal", "plain"]
 
 
 class Llvm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,7 +27,8 @@ class Core(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The core that runs the network: one large core where a device has several kinds.
 
     `vector_bits` is the width of one vector register and `cache_line` is in bytes. `l2_kib` and
-    `l3_kib` are what one core can use; 0 stands for a level that is not there.
+    `l3_kib` are what one core can use; 0 stands for a level that is not there. `products` is the
+    instruction that int8 is multiplied by; it follows from the target's features.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Core(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     l1d_kib: int
     l2_kib: int
     l3_kib: int = 0
+    products: Products = "plain"
 
 
 class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

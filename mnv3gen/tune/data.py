@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from mnv3gen.compile.kernel import Kernel
 from mnv3gen.generate.group import Group
+from mnv3gen.tune.integers import random_constants
 from mnv3gen.tune.reference import computed
 
 ALIGNMENT = 64
@@ -23,7 +24,9 @@ class Data:
         def values(*shape: int) -> npt.NDArray[np.float32]:
             return random.standard_normal(shape, dtype=np.float32)
 
-        def weights(kernel: Kernel) -> list[npt.NDArray[np.float32]]:
+        def weights(kernel: Kernel) -> list[npt.NDArray[Any]]:
+            if kernel.dtype == "int8":
+                return random_constants(kernel, random)
             if kernel.kind not in ("conv", "dwconv"):
                 return []
             slides = kernel.kind == "dwconv"
@@ -33,10 +36,18 @@ class Data:
             weight /= np.float32((kernel.window**2 * depth) ** 0.5)  # outputs like the inputs
             return [weight, values(1, 1, 1, channels)]
 
-        inputs = [values(*shape) for shape in group.inputs]
+        inputs = [
+            values(*shape)
+            if dtype == "float32"
+            else random.integers(-128, 128, shape).astype(dtype)
+            for shape, dtype in zip(group.inputs, group.input_dtypes, strict=True)
+        ]
         self.weights: list[list[Any]] = [weights(kernel) for kernel in group.kernels]
         outputs = computed(group, inputs, self.weights)
-        self.expected = [output.ravel().astype(np.float32) for output in outputs]
+        self.expected = [
+            output.ravel().astype(group.kernels[number].written_dtype)
+            for output, number in zip(outputs, group.writes, strict=True)
+        ]
         self.inputs = [copied(each) for each in inputs]
 
 

@@ -15,14 +15,16 @@ from mnv3gen.targets import Target, load
 from mnv3gen.tune.units import Unit
 
 REPEAT = Path(__file__).resolve().parent / "repeat.c"
+MEMORY = Path(__file__).resolve().parents[1] / "compile" / "templates" / "memory.c"
 
 
 def build(
-    units: Sequence[Unit], target: Target, folder: Path, name: str
+    units: Sequence[Unit], target: Target, folder: Path, name: str, objects: Sequence[str] = ()
 ) -> tuple[Path, tuple[int, ...]]:
     """The library `name`.so with functions `candidate0` and on, one a member, in order.
 
-    Beside it, how many elements of scratch memory each function takes.
+    Beside it, how many bytes of scratch memory each function takes. `objects` are files in
+    `folder` to link with it.
     """
     from tvm.target import Target as TvmTarget
 
@@ -37,11 +39,17 @@ def build(
         f"candidate{number}": generated.builder.function(f"candidate{number}", tvm_target)
         for number, generated in enumerate(written)
     }
-    library = build_functions(functions, tvm_target, folder, name)
-    return library, tuple(it.frame.scratch_elements for it in written)
+    library = build_functions(functions, tvm_target, folder, name, objects)
+    return library, tuple(it.frame.scratch_bytes for it in written)
 
 
-def build_functions(functions: Mapping[str, Any], tvm_target: Any, folder: Path, name: str) -> Path:
+def build_functions(
+    functions: Mapping[str, Any],
+    tvm_target: Any,
+    folder: Path,
+    name: str,
+    objects: Sequence[str] = (),
+) -> Path:
     """The library `name`.so of lowered C functions, by their symbols."""
     import tvm
     from tvm.tirx.transform import LowerIntrin, LowerTVMBuiltin, StmtSimplify
@@ -52,7 +60,7 @@ def build_functions(functions: Mapping[str, Any], tvm_target: Any, folder: Path,
         code = tvm.get_global_func("target.build.llvm")(module, tvm_target)
     code.write_to_file(str(folder / "candidates.o"))
     linker = ["ld.lld", "-shared", "--allow-shlib-undefined"]
-    _zig([*linker, "-o", f"{name}.so", "candidates.o"], folder)
+    _zig([*linker, "-o", f"{name}.so", "candidates.o", *objects], folder)
     return folder / f"{name}.so"
 
 
@@ -62,6 +70,13 @@ def build_repeat(folder: Path) -> Path:
     options = ["-target", triple, "-O2", "-g0", "-fPIC", "-shared", "-nostdlib"]
     _zig(["cc", *options, "-o", "repeat.so", str(REPEAT)], folder)
     return folder / "repeat.so"
+
+
+def build_memory(target: Target, folder: Path) -> str:
+    """The object file with what LLVM calls to copy and fill memory, for code without a libc."""
+    options = ["-target", target.link.zig_target, "-O2", "-g0", "-fPIC", "-ffreestanding"]
+    _zig(["cc", *options, "-c", "-o", "memory.o", str(MEMORY)], folder)
+    return "memory.o"
 
 
 def _zig(arguments: list[str], folder: Path) -> None:

@@ -1,31 +1,34 @@
-"""What a group of kernels computes, in float64, to check candidates by before they are timed."""
+"""What a group of kernels computes, to check candidates by: in float64, or in integers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mnv3gen.compile.kernel import Kernel
 from mnv3gen.generate.group import Group
-from mnv3gen.graph.graph import Coordinates
 from mnv3gen.graph.reference import interpolation
+from mnv3gen.tune.integers import computed_integers
+from mnv3gen.tune.shapes import coordinates_of, window_of
 
 Array = npt.NDArray[np.float64]
 
 
 def computed(
-    group: Group, inputs: Sequence[npt.NDArray[np.float32]], weights: Sequence[Sequence[Array]]
-) -> list[Array]:
+    group: Group, inputs: Sequence[npt.NDArray[Any]], weights: Sequence[Sequence[npt.NDArray[Any]]]
+) -> list[npt.NDArray[Any]]:
     """The tensors that a group writes; inputs are (h, w, c), weights as `Call.constants`."""
-    tensors: list[Array] = []
+    tensors: list[npt.NDArray[Any]] = []
     for kernel, reads, own in zip(group.kernels, group.reads, weights, strict=True):
-        read = [
-            tensors[number] if number >= 0 else inputs[-1 - number].astype(np.float64)
-            for number in reads
-        ]
-        tensors.append(_one(kernel, read, own))
+        read = [tensors[number] if number >= 0 else inputs[-1 - number] for number in reads]
+        tensors.append(
+            computed_integers(kernel, read, own)
+            if kernel.dtype == "int8"
+            else _one(kernel, [tensor.astype(np.float64) for tensor in read], own)
+        )
     return [tensors[index] for index in group.writes]
 
 
@@ -46,7 +49,7 @@ def _one(kernel: Kernel, read: list[Array], weights: Sequence[Array]) -> Array:
             return np.concatenate(read, axis=-1)
         case "resize":
             rows, columns = (
-                interpolation(read[0].shape[axis], kernel.output[axis], _coordinates(kernel))
+                interpolation(read[0].shape[axis], kernel.output[axis], coordinates_of(kernel))
                 for axis in (0, 1)
             )
             return np.asarray(np.einsum("ah,bw,hwc->abc", rows, columns, read[0], optimize=True))
@@ -54,15 +57,9 @@ def _one(kernel: Kernel, read: list[Array], weights: Sequence[Array]) -> Array:
 
 
 def _averaged(kernel: Kernel, data: Array) -> Array:
-    window, strides = (
-        tuple(int(side) for side in pair.split("x")) for pair in kernel.detail.split("by")
-    )
+    window, strides = window_of(kernel)
     windows = np.lib.stride_tricks.sliding_window_view(data, window, (0, 1))
     return np.asarray(windows[:: strides[0], :: strides[1]].mean(axis=(-2, -1)))
-
-
-def _coordinates(kernel: Kernel) -> Coordinates:
-    return "align_corners" if kernel.detail == "align_corners" else "half_pixel"
 
 
 def _convolved(kernel: Kernel, data: Array, weight: Array, bias: Array) -> Array:

@@ -41,10 +41,13 @@ def searched_problems(folder: Path) -> Iterator[str]:
         yield f"{folder}: of another TVM than the installed one; run `mnv3gen logs prune`"
         return
     for core in _of_today([folder]):
-        for entry in read_entries(core):
-            if (reason := outdated(entry.record)) is not None:
-                yield f"{core / RECORDS}: {entry.record.kernel}: {reason}"
-        if any(entry.record.better for entry in read_entries(core)):
+        records = [entry.record for entry in read_entries(core)]
+        reasons = [outdated(record) for record in records]
+        for record, reason in zip(records, reasons, strict=True):
+            if reason is not None:
+                yield f"{core / RECORDS}: {record.kernel}: {reason}"
+        pairs = zip(records, reasons, strict=True)
+        if any(record.better and reason is None for record, reason in pairs):
             open_database(core)
 
 

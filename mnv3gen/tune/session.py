@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from mnv3gen.compile.tuned import NOTHING, Tuned, core_of
 from mnv3gen.generate.group import Parameters
+from mnv3gen.generate.integers import GROUPS
 from mnv3gen.targets import Target
 from mnv3gen.tune.apart import Choice, Comparison, Comparisons, choices
 from mnv3gen.tune.measurer import Measurer, WorkerError
@@ -89,7 +90,9 @@ class Session:
 
     def floor(self, task: Task) -> float:
         """The microseconds of a task's multiply-adds at the core's peak."""
-        return task.group.madds / self.madds_per_us
+        int8 = any(kernel.dtype == "int8" for kernel in task.group.kernels)
+        products = GROUPS[self.target.core.products] if int8 else 1  # of a lane at a time
+        return task.group.madds / self.madds_per_us / products
 
     def best(self, task: Task) -> Trial | None:
         """The measurement that a record is made of."""

@@ -27,9 +27,13 @@ PEAK_CALLS = 30
 
 @contextlib.contextmanager
 def session_of(
-    networks: Sequence[Network], target: Target, seed: int = 0, fresh: bool = False
+    networks: Sequence[Network],
+    target: Target,
+    seed: int = 0,
+    fresh: bool = False,
+    int8: bool = False,
 ) -> Iterator[Session]:
-    """A session over some networks; what it compiles lies in a temporary folder.
+    """A session over some networks, in `int8` or float32; it compiles in a temporary folder.
 
     A `fresh` one sets earlier measurements aside, as `<file>.before`.
     """
@@ -41,7 +45,7 @@ def session_of(
         folder = Path(name)
         with contextlib.closing(Measurer(target, folder, seed)) as measurer:
             yield Session(
-                networks=[listed(network, target) for network in networks],
+                networks=[listed(network, target, int8) for network in networks],
                 target=target,
                 trials=Trials(own / TRIALS, core),
                 comparisons=Comparisons(own / COMPARISONS, core),

@@ -16,7 +16,12 @@ from mnv3gen.compile.schedules import FALLBACK
 from mnv3gen.compile.tuned import NOTHING, Tuned
 from mnv3gen.graph.expand import expand
 from mnv3gen.graph.graph import parameter_shapes
+from mnv3gen.graph.seeded import seeded_input, seeded_weights
 from mnv3gen.lower.relax import to_relax
+from mnv3gen.quantize.calibrate import measure_ranges
+from mnv3gen.quantize.quantize_graph import quantize_graph
+from mnv3gen.quantize.quantize_module import quantize_module
+from mnv3gen.quantize.quantized import Quantized
 from mnv3gen.tables.network import Network
 from mnv3gen.tables.zoo import get, names
 from mnv3gen.targets import Target
@@ -38,14 +43,30 @@ class Listed:
     functions: dict[str, tirx.PrimFunc] = field(default_factory=dict)
 
 
-def listed(network: Network, target: Target) -> Listed:
-    """The calls of a network; the weights do not matter, and are all ones."""
-    graph = expand(network)
-    shapes = parameter_shapes(graph)
-    module = to_relax(graph, {name: np.ones(it, np.float32) for name, it in shapes.items()})
-    calls, module = fused_calls(module, Phases(lambda phase: None, None))
+def listed(network: Network, target: Target, int8: bool = False) -> Listed:
+    """The calls of a network; the weights do not matter, and are all ones.
+
+    With `int8` it is quantized, by the ranges of a seeded input.
+    """
+    if int8:
+        quantized = quantized_by_seed(network)
+        module = to_relax(quantized.graph, quantized.weights)
+        module = quantize_module(quantized)(module)
+    else:
+        graph = expand(network)
+        shapes = parameter_shapes(graph)
+        module = to_relax(graph, {name: np.ones(it, np.float32) for name, it in shapes.items()})
+    calls, module = fused_calls(module, Phases(lambda phase: None, None), integers=int8)
     table = candidates(calls, target.core)
     return Listed(calls, table, _functions(module, table, target))
+
+
+def quantized_by_seed(network: Network) -> Quantized:
+    """A network with random weights, quantized by the ranges of a seeded input."""
+    graph = expand(network)
+    weights = seeded_weights(graph, 0)
+    ranges, _ = measure_ranges(graph, weights, [seeded_input(graph.input_shape)], "minmax")
+    return quantize_graph(graph, weights, ranges)
 
 
 def _functions(module: Any, table: list[list[Step]], target: Target) -> dict[str, tirx.PrimFunc]:

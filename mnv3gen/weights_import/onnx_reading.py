@@ -17,8 +17,8 @@ from mnv3gen.weights_import.convolution import (
     SourceConvolution,
     SourceFile,
     Window,
-    first_line,
 )
+from mnv3gen.weights_import.onnx_file import attributes_of, constants_of, load_model
 
 POOLS = {"GlobalAveragePool", "AveragePool", "ReduceMean"}
 SHAPE_ONLY = {"Identity", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Dropout"}
@@ -31,25 +31,8 @@ def read_onnx(path: Path) -> SourceFile:
 
     Raises WeightsError for a file that is no ONNX model, is quantized, or computes its weights.
     """
-    try:
-        import onnx
-    except ImportError:
-        raise WeightsError(
-            "reading an ONNX file needs onnx, which is not installed",
-            place=str(path),
-            expected="pip install 'mnv3gen[peers]'",
-        ) from None
-    try:
-        model = onnx.load(path)
-        onnx.checker.check_model(model)
-        constants = _constants(model.graph, path.parent)
-    except Exception as error:  # protobuf's and onnx's own errors share no base
-        raise WeightsError(
-            "not a readable ONNX file",
-            place=str(path),
-            found=first_line(error),
-            expected="an ONNX model with its weights inside, or beside it as it says",
-        ) from error
+    model = load_model(path, WeightsError)
+    constants = constants_of(model.graph, path, WeightsError)
     return _Reader(model.graph, constants, path).file()
 
 
@@ -101,7 +84,7 @@ class _Reader:
             self.padded[node.output[0]] = tuple(int(pads[axis]) for axis in (2, 3, 6, 7))
 
     def _conv(self, node: Any) -> None:
-        values = _attributes(node)
+        values = attributes_of(node)
         weight = self._weight(node, 1)
         if weight.ndim != 4:
             raise self._refusal("has a convolution that is not 2-d", node, "Conv over images")
@@ -115,7 +98,7 @@ class _Reader:
         self._append(node, 1, weight, self._bias(node), Window(stride, dilation, padding))
 
     def _gemm(self, node: Any) -> None:
-        values = _attributes(node)
+        values = attributes_of(node)
         weight, bias = self._weight(node, 1), self._bias(node)
         weight = weight if values.get("transB", 0) else weight.T
         weight = weight * np.float32(values.get("alpha", 1.0))
@@ -146,7 +129,7 @@ class _Reader:
             return
         conv = self.convolutions[at]
         gamma, beta, mean, variance = (self._weight(node, index) for index in range(1, 5))
-        eps = float(_attributes(node).get("epsilon", DEFAULT_EPS))
+        eps = float(attributes_of(node).get("epsilon", DEFAULT_EPS))
         if any(each.shape != conv.shape[:1] for each in (gamma, beta, mean, variance)):
             raise self._refusal("normalizes another number of channels", node, f"{conv.shape[0]}")
         normal = BatchNorm(gamma, beta, mean, variance, eps)
@@ -190,21 +173,3 @@ class _Reader:
     def _refusal(self, problem: str, node: Any, expected: str) -> WeightsError:
         found = f"{node.op_type} {node.name or node.output[0]}"
         return WeightsError(problem, place=str(self.path), found=found, expected=expected)
-
-
-def _constants(graph: Any, folder: Path) -> dict[str, npt.NDArray[Any]]:
-    """Initializers, which may lie in a file beside the model, and the tensors of Constant nodes."""
-    from onnx import numpy_helper
-
-    tensors = {each.name: each for each in graph.initializer}
-    for node in graph.node:
-        if node.op_type == "Constant":
-            values = {attribute.name: attribute for attribute in node.attribute}
-            tensors |= {node.output[0]: values["value"].t} if "value" in values else {}
-    return {name: numpy_helper.to_array(each, str(folder)) for name, each in tensors.items()}
-
-
-def _attributes(node: Any) -> dict[str, Any]:
-    from onnx import helper
-
-    return {each.name: helper.get_attribute_value(each) for each in node.attribute}

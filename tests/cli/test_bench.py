@@ -157,6 +157,19 @@ def test_an_interrupt_prints_what_was_measured(
 
 
 @pytest.mark.compile
+def test_several_forms(command: Command, table: Path) -> None:
+    options = ["--width", "0.5", "--width", "1", "--resolution", "8", "--against", "onnxruntime"]
+    result = command("bench", table, *options, *QUICK)
+    assert result.code == 0
+    names = [f"tiny --width {width} --resolution 8" for width in ("0.5", "1")]
+    assert f"networks  {', '.join(names)}" in result.out
+    *_, summary = result.out.split("To fastest peer")
+    assert all(name in summary for name in names)
+    assert "onnxruntime: of 2, " in summary
+    command("bench", table, "--width", "2", "--width", "wide").refused("width", "wide")
+
+
+@pytest.mark.compile
 def test_a_plot(command: Command, tiny_bundle: Compiled, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     options = ["--against", "onnxruntime", "--plot", tmp_path / "bars.svg", *QUICK]

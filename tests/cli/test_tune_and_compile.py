@@ -7,14 +7,22 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.command import Finished, finish, start
 
 from mnv3gen.compile.metaschedule import folder_of, read_entries
+from mnv3gen.compile.pipeline import compile_network
+from mnv3gen.compile.request import Request
 from mnv3gen.compile.tuned import FILE, core_of, read_log
+from mnv3gen.errors import InputError
+from mnv3gen.graph.expand import expand
+from mnv3gen.graph.seeded import seeded_weights
+from mnv3gen.tables.parse import parse
 from mnv3gen.targets import load
+from mnv3gen.tune.tasks import quantized_by_seed
 
 Command = Callable[..., Finished]
 
@@ -57,6 +65,30 @@ def test_tuned_kernels_are_required_and_used(command: Command, tiny: Path, tmp_p
     by_rule = command(*compiling, "--rule", "--json").json
     assert (by_rule["tuned"], by_rule["by_rule"]) == (0, by_rule["kernels"])
     assert f"0 of {by_rule['kernels']} kernels tuned" in command(*compiling, "--rule").out
+
+
+def test_int8_kernels_are_tuned_too(command: Command, tiny: Path, tmp_path: Path) -> None:
+    """Those that can be computed in one way only need no record."""
+    network = parse(TABLE)
+    request = Request(
+        network,
+        load("host"),
+        seeded_weights(expand(network), 0),
+        "seed 0",
+        require_tuned=True,
+        quantized=quantized_by_seed(network),
+    )
+    with pytest.raises(InputError, match="kernels have no tuning record") as error:
+        compile_network(request, tmp_path / "o")
+    assert "mnv3gen tune --int8" in str(error.value)
+
+    summary = command("tune", tiny, "--int8", "--minutes", "0.1", "--json").json
+    assert summary["measured"] == summary["kernels"] > 0
+    kernels = compile_network(request, tmp_path / "o").bundle.manifest.kernels
+    assert {kernel.provenance for kernel in kernels} == {"tuned"}
+    ruled = replace(request, require_tuned=False, by_rule=True)
+    kernels = compile_network(ruled, tmp_path / "r").bundle.manifest.kernels
+    assert {kernel.provenance for kernel in kernels} == {"fixed", "rule"}
 
 
 def test_kernels_that_no_generator_covers(

@@ -22,7 +22,15 @@ from mnv3gen.targets import from_manifest, load
 
 pytestmark = pytest.mark.compile
 
-FILES = {"libtiny.so", "libtiny.a", "tiny.h", "tiny.c", "benchmark", "manifest.json"}
+FILES = {
+    "libtiny.so",
+    "libtiny.a",
+    "tiny.h",
+    "tiny.c",
+    "tiny-config.cmake",
+    "benchmark",
+    "manifest.json",
+}
 API = {
     "tiny_input_bytes",
     "tiny_output_bytes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,6 +61,18 @@ def test_a_bneck_is_computed_together() -> None:
     assert step.inputs == ("input",) and step.tensors == ("t1",)
     assert step.cost < step.apart
     assert step.choice.provenance == "rule"
+
+
+@pytest.mark.parametrize("target", ["cortex-a76", "cortex-a72", "arm_cpu"])
+def test_a_wide_bneck_stores_neither_tensor_between(target: str) -> None:
+    """V3-Large's second: its input and the depthwise output are 803 KB each, the result 301."""
+    first, second = bneck(112, 16, 64).calls
+    slide = Kernel("dwconv", (112, 112, 64), (56, 56, 64), window=3, stride=2, padding=(0, 0, 1, 1))
+    project = Kernel("conv", (56, 56, 64), (56, 56, 24), epilogue=("bias",))
+    weight, bias = np.zeros((1, 1, 64, 24), np.float32), np.zeros((1, 1, 1, 24), np.float32)
+    calls = (first, replace(second, kernel=slide), Call(project, ("t1", weight, bias), "t2"))
+    (step,) = make_plan(Calls(calls, (112, 112, 16), ("t2",)), load(target).core).steps
+    assert (step.inputs, step.tensors) == (("input",), ("t2",))
 
 
 @pytest.mark.parametrize(("apart_us", "expected"), [(80.0, 2), (125.0, 1)])

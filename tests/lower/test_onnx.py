@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from support.graphs import every_operator
 
 from mnv3gen.graph.expand import expand
 from mnv3gen.graph.reference import run
@@ -13,20 +14,21 @@ from mnv3gen.graph.seeded import seeded_input, seeded_weights
 from mnv3gen.lower.onnx import Layout, to_onnx
 from mnv3gen.tables.zoo import resolve
 
-TOLERANCE = 1e-5  # of the largest output
-NETWORKS = {
-    "classifier": resolve("mobilenet_v3_small", "0.35", 64),
-    "naive": resolve("mobilenet_v3_small", "0.35", 64, variants=["naive-hswish"]),
-    "detector": resolve("ssdlite_mobilenet_v2", "0.35", 64),
-    "segmentation": resolve("lraspp_mobilenet_v3_small", "0.35", "64x96"),
+TOLERANCE = 2e-5  # of the largest output
+GRAPHS = {
+    "every": every_operator(),
+    "classifier": expand(resolve("mobilenet_v3_small", "0.35", 64)),
+    "naive": expand(resolve("mobilenet_v3_small", "0.35", 64, variants=["naive-hswish"])),
+    "detector": expand(resolve("ssdlite_mobilenet_v2", "0.35", 64)),
+    "segmentation": expand(resolve("lraspp_mobilenet_v3_small", "0.35", "64x96")),
 }
 
 
 @pytest.mark.parametrize("fold", [False, True])
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", GRAPHS)
 def test_outputs(name: str, layout: Layout, fold: bool) -> None:
-    graph = expand(NETWORKS[name])
+    graph = GRAPHS[name]
     weights, data = seeded_weights(graph, seed=2), seeded_input(graph.input_shape)
     model = to_onnx(graph, weights, layout, fold)
     onnx.checker.check_model(model, full_check=True)
@@ -44,8 +46,8 @@ def test_outputs(name: str, layout: Layout, fold: bool) -> None:
 
 @pytest.mark.parametrize("fold", [False, True])
 def test_operators(fold: bool) -> None:
-    model = to_onnx(expand(NETWORKS["classifier"]), seeded_weights(expand(NETWORKS["classifier"])),
-                    "NCHW", fold)  # fmt: skip
+    graph = GRAPHS["classifier"]
+    model = to_onnx(graph, seeded_weights(graph), "NCHW", fold)
     operators = [node.op_type for node in model.graph.node]
     assert operators[0] == "Conv"
     assert ("BatchNormalization" in operators) is not fold

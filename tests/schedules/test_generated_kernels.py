@@ -26,9 +26,16 @@ def with_small_cache(core: Core) -> Core:
 
 # LLVM compiles the code of each for this machine too, only not as fast as it could be.
 CORES = (HOST, *map(with_small_cache, (NEON, ARMV7, AVX512)))
+INTEGER_CORES = (HOST, *(msgspec.structs.replace(HOST, products=it) for it in ("pmaddwd", "plain")))
 CASES = 24
-EMULATED_CASES = 3
-EXPENSIVE = {"convolution": 16, "depthwise": 16, "expand_depthwise": 12, "inverted_residual": 8}
+EMULATED_CASES = {"float32": 3, "int8": 6}
+EXPENSIVE = {
+    "convolution": 16,
+    "depthwise": 16,
+    "expand_depthwise": 12,
+    "inverted_residual": 8,
+    "panel_residual": 8,
+}
 """Fewer cases where their code is long."""
 
 
@@ -48,7 +55,8 @@ def drawn(
 @pytest.mark.compile
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: schedule.name)
 def test_values(schedule: Schedule, tmp_path: Path) -> None:
-    cases = drawn(schedule, CORES, EXPENSIVE.get(schedule.name, CASES))
+    cores = INTEGER_CORES if schedule.dtype == "int8" else CORES
+    cases = drawn(schedule, cores, EXPENSIVE.get(schedule.name, CASES))
     library = build(cases, load("host"), tmp_path)
     failures = []
     with native(library) as handle:
@@ -69,17 +77,23 @@ def cortex_a15() -> Target:
 
 @pytest.mark.emulate
 @pytest.mark.parametrize(
-    ("target", "storages"),
+    ("target", "storages", "dtypes"),
     [
-        pytest.param(load("arm_cpu"), STORAGES, id="arm_cpu"),
-        pytest.param(load("armv7"), ("float32",), id="armv7"),
-        pytest.param(cortex_a15(), ("float16",), id="cortex-a15"),
+        pytest.param(load("arm_cpu"), STORAGES, ("float32", "int8"), id="arm_cpu"),
+        pytest.param(load("rpi5"), ("float32",), ("int8",), id="rpi5"),
+        pytest.param(load("armv7"), ("float32",), ("float32", "int8"), id="armv7"),
+        pytest.param(cortex_a15(), ("float16",), ("float32",), id="cortex-a15"),
     ],
 )
-def test_values_on_arm(target: Target, storages: tuple[str, ...], tmp_path: Path) -> None:
+def test_values_on_arm(
+    target: Target, storages: tuple[str, ...], dtypes: tuple[str, ...], tmp_path: Path
+) -> None:
     cores = (target.core, with_small_cache(target.core))
     cases = [
-        case for schedule in SCHEDULES for case in drawn(schedule, cores, EMULATED_CASES, storages)
+        case
+        for schedule in SCHEDULES
+        if schedule.dtype in dtypes
+        for case in drawn(schedule, cores, EMULATED_CASES[schedule.dtype], storages)
     ]
     library = build(cases, target, tmp_path)
     emulated = Emulated(library, target)

@@ -64,7 +64,7 @@ class Compiled:
     @property
     def graph(self) -> Graph:
         """The network's operators."""
-        return expand(self.request.network)
+        return self.request.model.graph
 
     @property
     def weights(self) -> Mapping[str, Array]:

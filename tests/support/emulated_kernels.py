@@ -14,7 +14,7 @@ from mnv3gen.execute.entry import Machine
 from mnv3gen.execute.fault import Layout, explain, watch
 from mnv3gen.execute.library import read_library
 from mnv3gen.targets import Target
-from support.kernels import Library, arguments
+from support.kernels import WRITTEN, Library, arguments
 
 STACK_BYTES = 1 << 20
 BY_REGISTER = {"aarch64": 8, "arm": 4}  # arguments; the others lie on the stack
@@ -42,13 +42,11 @@ class Emulated:
         case, generated = self.library.cases[number], self.library.generated[number]
         buffers, addresses = [], []
         for name, content in arguments(case, generated):
-            fresh = isinstance(content, int)
-            size = content if isinstance(content, int) else content.nbytes
-            data = None if isinstance(content, int) else content.tobytes()
-            buffer = self.memory.buffer(name, size, data)
+            data = None if name in WRITTEN else content.tobytes()
+            buffer = self.memory.buffer(name, content.nbytes, data)
             addresses.append(buffer.address)
-            if fresh:
-                buffers.append(buffer)
+            if name == "output":
+                buffers.append((buffer, content.dtype))
         self._prepare(addresses)
         try:
             self.uc.emu_start(self.base + self.file.export(f"k{number}").address, self.stop)
@@ -56,8 +54,7 @@ class Emulated:
             layout = Layout(self.file, self.base, tuple(self.memory.regions))
             unicorn = self.machine.unicorn
             return [], explain(self.uc, self.cpu, unicorn, error, self.accesses, layout)
-        contents = [(b.name, np.frombuffer(b.read(self.uc), np.float32)) for b in buffers]
-        outputs = [content for name, content in contents if name == "output"]
+        outputs = [np.frombuffer(buffer.read(self.uc), dtype) for buffer, dtype in buffers]
         code = self.cpu.code(self.uc)
         return outputs, f"returned {code}" if code else ""
 

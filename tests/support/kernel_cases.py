@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from mnv3gen.compile.kernel import Kernel
 from mnv3gen.compile.schedules import Schedule
 from mnv3gen.generate.group import Generated, Group, Parameters
 from mnv3gen.targets import Core
+from mnv3gen.tune.integers import random_constants
 
 SIDES = (1, 2, 3, 4, 5, 7, 8, 11)
 CHANNELS = (1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 19, 24, 31, 40)
@@ -45,17 +46,27 @@ class Case:
         """The written kernel."""
         return self.schedule.generate(self.group, self.core, self.parameters, self.ahead)
 
-    def inputs(self) -> list[npt.NDArray[np.float32]]:
-        """Normally distributed, the same at every call."""
+    def inputs(self) -> list[npt.NDArray[Any]]:
+        """Normally distributed, or any int8, the same at every call."""
         random = np.random.default_rng(1)
-        return [random.standard_normal(shape, np.float32) for shape in self.group.inputs]
+        return [
+            random.standard_normal(shape, np.float32)
+            if dtype == "float32"
+            else random.integers(-128, 128, shape).astype(dtype)
+            for shape, dtype in zip(self.group.inputs, self.group.input_dtypes, strict=True)
+        ]
 
-    def weights(self) -> list[list[npt.NDArray[np.float32]]]:
+    def weights(self) -> list[list[npt.NDArray[Any]]]:
         """Each kernel's, as Relax has them: HWIO or HWOI, and a bias of (1, 1, 1, o)."""
         random = np.random.default_rng(2)
-        return [_weights(kernel, self.group.storage, random) for kernel in self.group.kernels]
+        return [
+            random_constants(kernel, random)
+            if kernel.dtype == "int8"
+            else _weights(kernel, self.group.storage, random)
+            for kernel in self.group.kernels
+        ]
 
-    def packed(self) -> list[npt.NDArray[np.float32]]:
+    def packed(self) -> list[npt.NDArray[Any]]:
         """The weights as the generated function takes them."""
         return self.schedule.pack(self.group, self.core, self.parameters, self.weights())
 
@@ -73,7 +84,7 @@ def draw_cases(
     if it accepts nothing of what is drawn.
     """
     accepted: dict[str, list[Case]] = {}
-    for name, form in FORMS.items():
+    for name, form in (INTEGER_FORMS if schedule.dtype == "int8" else FORMS).items():
         for _ in range(40 * count):
             group, core = _stored(form(random), random.choice(storages)), random.choice(cores)
             if len(accepted.get(name, ())) == count:
@@ -90,7 +101,8 @@ def draw_cases(
 def _stored(group: Group, storage: str) -> Group:
     """The group with its weights, if it has any, in a type of storage."""
     kinds = {kernel.kind for kernel in group.kernels}
-    return replace(group, storage=storage) if kinds & {"conv", "dwconv"} else group
+    floats = all(kernel.dtype == "float32" for kernel in group.kernels)
+    return replace(group, storage=storage) if floats and kinds & {"conv", "dwconv"} else group
 
 
 def _weights(
@@ -337,4 +349,38 @@ FORMS: dict[str, Callable[[Random], Group]] = {
     "add": _add,
     "concat": _concat,
     "resize": _resize,
+}
+
+
+def _as_integers(form: Callable[[Random], Group]) -> Callable[[Random], Group]:
+    """The same of int8, which saturates where float32 has a ReLU."""
+
+    def converted(random: Random) -> Group:
+        group = form(random)
+        kernels = (
+            replace(
+                kernel,
+                dtype="int8",
+                epilogue=tuple(name for name in kernel.epilogue if name in INTEGER_STEPS),
+            )
+            for kernel in group.kernels
+        )
+        return replace(group, kernels=tuple(kernels))
+
+    return converted
+
+
+def _elementwise(kind: Literal["quantize", "dequantize", "lookup"]) -> Callable[[Random], Group]:
+    def form(random: Random) -> Group:
+        shape = _shape(random)
+        return _single(Kernel(kind, shape, shape, dtype="int8"))
+
+    return form
+
+
+INTEGER_STEPS = ("bias", "hswish", "hard_sigmoid", "add")
+INTEGER_FORMS = {name: _as_integers(form) for name, form in FORMS.items()} | {
+    "quantize": _elementwise("quantize"),
+    "dequantize": _elementwise("dequantize"),
+    "lookup": _elementwise("lookup"),
 }

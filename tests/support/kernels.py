@@ -18,6 +18,7 @@ from mnv3gen.execute.entry import ALIGNMENT
 from mnv3gen.execute.native import loaded
 from mnv3gen.generate.group import Generated
 from mnv3gen.targets import Target
+from mnv3gen.tune.reference import computed
 from support.kernel_cases import Case
 from support.kernel_reference import reference
 
@@ -25,6 +26,7 @@ TOLERANCE = 2e-5  # of the largest output
 GUARD = 32  # elements
 # What lies around a buffer must not matter, and no activation makes the same of both.
 SURROUNDINGS = (np.nan, 6e4)
+WRITTEN = ("output", "scratch")
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "mnv3gen" / "compile" / "templates"
 
@@ -72,6 +74,8 @@ def _linked(target: Target, folder: Path) -> Path:
 
 def wrong(case: Case, outputs: Sequence[Array]) -> str:
     """What is wrong with the outputs of a case; nothing if they are right."""
+    if case.schedule.dtype == "int8":
+        return _different(case, outputs)
     off = error(case, outputs)
     return "" if off < TOLERANCE else f"off by {off:.1e} of the largest value"
 
@@ -84,6 +88,16 @@ def error(case: Case, outputs: Sequence[Array]) -> float:
         difference = np.abs(output.reshape(right.shape) - right).max()
         errors.append(float(difference / max(1e-3, np.abs(right).max())))
     return float(np.max(errors))  # NaN if one is
+
+
+def _different(case: Case, outputs: Sequence[Array]) -> str:
+    """Integer kernels are right to the bit."""
+    rights = computed(case.group, case.inputs(), case.weights())
+    for output, right in zip(outputs, rights, strict=True):
+        if not np.array_equal(output.ravel(), right.ravel()):
+            wrong = int((output.ravel() != right.ravel()).sum())
+            return f"{wrong} of {right.size} elements differ"
+    return ""
 
 
 @contextmanager
@@ -109,20 +123,21 @@ def run_native(handle: ctypes.CDLL, library: Library, number: int) -> tuple[list
     return results[0], "" if same else "the outputs depend on what lies outside of the tensors"
 
 
-def arguments(case: Case, generated: Generated) -> list[tuple[str, Array | int]]:
-    """Each pointer's name, and what it points to: contents, or the bytes of what it may write."""
+def arguments(case: Case, generated: Generated) -> list[tuple[str, Array]]:
+    """Each pointer's name, and what it points to; what it may write is 0."""
     frame = generated.frame
-    pointers: list[tuple[str, Array | int]] = [("input", data) for data in case.inputs()]
+    pointers: list[tuple[str, Array]] = [("input", data) for data in case.inputs()]
     pointers += [("weights", packed) for packed in case.packed()]
     sizes = [(array.size, str(array.dtype)) for array in case.packed()]
     declared = [(int(memory.buffer.shape[0]), memory.dtype) for memory in frame.weights]
     assert sizes == declared, f"{case}: packs {sizes}, reads {declared}"
     if frame.ahead is not None:
         pointers.append(("ahead", np.zeros(ALIGNMENT // 4, np.float32)))
-    shapes = [case.group.kernels[index].output for index in case.group.writes]
-    pointers += [("output", int(np.prod(shape)) * 4) for shape in shapes]
+    for index in case.group.writes:
+        kernel = case.group.kernels[index]
+        pointers.append(("output", np.zeros(kernel.output, kernel.written_dtype)))
     if frame.scratch is not None:
-        pointers.append(("scratch", frame.scratch_elements * 4))
+        pointers.append(("scratch", np.zeros(frame.scratch_bytes, np.int8)))
     return pointers
 
 
@@ -139,7 +154,7 @@ class _Pointer:
         """What was overwritten, if anything was."""
         inside = slice(GUARD, GUARD + self.array.size)
         frame, kept = self.frame.copy(), self.kept.copy()
-        if self.name in ("output", "scratch"):
+        if self.name in WRITTEN:
             frame[inside] = kept[inside] = 0
         same = np.array_equal(frame.view(np.uint8), kept.view(np.uint8))
         return "" if same else f"it wrote to its {self.name} or around it, where it may not"
@@ -149,16 +164,17 @@ def _pointers(case: Case, generated: Generated, around: float) -> list[_Pointer]
     return [_guarded(name, content, around) for name, content in arguments(case, generated)]
 
 
-def _guarded(name: str, content: Array | int, around: float) -> _Pointer:
-    """A copy of the contents, or memory that holds what lies around it too."""
-    size = content // 4 if isinstance(content, int) else content.size
-    dtype = np.dtype(np.float32) if isinstance(content, int) else content.dtype
+def _guarded(name: str, content: Array, around: float) -> _Pointer:
+    """A copy of the contents, or memory to write that holds what lies around it too."""
+    size, dtype = content.size, content.dtype
     extra = ALIGNMENT // dtype.itemsize
-    memory = np.full(size + 2 * GUARD + 2 * extra, around, dtype)
+    filled = np.full(4, around, np.float32).view(np.uint8)
+    count = (size + 2 * GUARD + 2 * extra) * dtype.itemsize
+    memory = np.resize(filled, count).view(dtype)
     start = -(memory.ctypes.data // dtype.itemsize + GUARD) % extra
     frame = memory[start : start + size + 2 * GUARD]
     array = frame[GUARD : GUARD + size]
     assert array.ctypes.data % ALIGNMENT == 0
-    if not isinstance(content, int):
+    if name not in WRITTEN:
         array[:] = content.ravel()
     return _Pointer(name, array, frame, frame.copy())

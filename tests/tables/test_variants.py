@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mnv3gen.errors import InputError, TableError
+from mnv3gen.graph.expand import expand
+from mnv3gen.graph.graph import parameter_shapes
 from mnv3gen.tables.network import Row
 from mnv3gen.tables.variants import VARIANTS, apply_variant, variant_names
 from mnv3gen.tables.zoo import get, resolve
@@ -120,3 +122,13 @@ def test_unknown_variants(name: str) -> None:
     with pytest.raises(TableError, match="unknown variant") as caught:
         apply_variant(LARGE, name)
     assert "hswish@N" in str(caught.value.expected)
+
+
+def test_small_pictures_end_as_four_by_four() -> None:
+    network = resolve("mobilenet_v3_small", variants=["small-pictures"], resolution=32)
+    assert [row.stride for row in network.rows] == [2, 1, 2, 1, 2, *[1] * 11]
+    graph = expand(network)
+    assert graph.shape("conv2d2") == (4, 4, 576)
+    assert parameter_shapes(graph) == parameter_shapes(expand(resolve("mobilenet_v3_small")))
+    with pytest.raises(InputError, match="small-pictures does not apply"):
+        apply_variant(network, "small-pictures")

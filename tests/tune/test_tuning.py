@@ -22,7 +22,7 @@ from mnv3gen.tune.ranking import combinations
 from mnv3gen.tune.session import Session
 from mnv3gen.tune.tasks import listed, tasks_of_zoo
 from mnv3gen.tune.trials import Trials
-from mnv3gen.tune.units import Task, candidate
+from mnv3gen.tune.units import Task, Unit, candidate
 
 pytestmark = pytest.mark.compile
 
@@ -59,6 +59,16 @@ def generate(group, core, parameters, ahead):
     builder.store(pointers.outputs[0], 1 << 28, constant(0.0, 1), 1)
     return Generated(builder, pointers)
 """
+# One that never returns.
+ENDLESS = CRASHING.replace(
+    "    builder.store(pointers.outputs[0], 1 << 28, constant(0.0, 1), 1)\n",
+    """    from tvm import tirx
+
+    first = [tirx.const(0, "int32")]
+    stored = tirx.BufferStore(pointers.outputs[0].buffer, constant(0.0, 1), first)
+    builder._emit(tirx.While(tirx.const(True, "bool"), stored))
+""",
+)
 UNHURRIED = 60.0  # minutes: the number of trials ends the run
 
 
@@ -108,19 +118,38 @@ def test_a_run_finds_right_kernels(measurer: Measurer, tmp_path: Path) -> None:
     assert records_of(again) == records
 
 
-def test_a_kernel_that_crashes_is_wrong_and_ends_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measurer: Measurer
-) -> None:
-    (tmp_path / "schedules").mkdir()
-    (tmp_path / "schedules" / "crashing.py").write_text(CRASHING)
-    monkeypatch.setenv("MNV3GEN_PATH", str(tmp_path))
+def good_and_bad(folder: Path, text: str) -> tuple[Unit, Unit]:
+    """A right kernel, and one by a schedule of a folder that is on the search path."""
+    (folder / "schedules").mkdir()
+    (folder / "schedules" / "bad.py").write_text(text)
     kernel = Kernel("conv", (7, 7, 16), (7, 7, 24), epilogue=("bias",))
     group = Group((kernel,), ((-1,),), (0,))
     schedules = {it.name: it for it in generators() if it.accepts(group, load("host").core)}
     good, bad = (
         candidate(Task(group, schedule), schedule.rule(group, load("host").core))
-        for schedule in (schedules["pointwise"], schedules["crashing"])
+        for schedule in (schedules["pointwise"], schedules["bad"])
     )
+    return good, bad
+
+
+def test_a_kernel_that_does_not_return_is_wrong_and_ends_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measurer: Measurer
+) -> None:
+    monkeypatch.setenv("MNV3GEN_PATH", str(tmp_path))
+    good, bad = good_and_bad(tmp_path, ENDLESS)
+    measurer.load([good, bad, good])
+    assert measurer.is_right(0)
+    with monkeypatch.context() as patch:
+        patch.setattr("mnv3gen.tune.measurer.SECONDS", 1.0)
+        assert not measurer.is_right(1)
+    assert measurer.is_right(2)
+
+
+def test_a_kernel_that_crashes_is_wrong_and_ends_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measurer: Measurer
+) -> None:
+    monkeypatch.setenv("MNV3GEN_PATH", str(tmp_path))
+    good, bad = good_and_bad(tmp_path, CRASHING)
     measurer.load([good, bad, good])
     assert [measurer.is_right(number) for number in range(3)] == [True, False, True]
     assert len(measurer.times([0, 2], 3)) == 2

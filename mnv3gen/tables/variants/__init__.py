@@ -13,6 +13,7 @@ from mnv3gen.tables.network import Network
 from mnv3gen.tables.variants.last_block import os32, reduced, rf2
 from mnv3gen.tables.variants.nonlinearities import hswish_from, naive_hswish, relu
 from mnv3gen.tables.variants.segmentation_head import f128, f256
+from mnv3gen.tables.variants.small_pictures import small_pictures
 from mnv3gen.tables.variants.squeezes import squeeze_expansion, squeeze_input
 from mnv3gen.tables.variants.stages import original_last_stage, released, stem32
 from mnv3gen.tables.variants.torchvision import torchvision
@@ -22,6 +23,7 @@ VARIANTS: dict[str, Callable[[Network], Network]] = {
     "released": released,
     "original-last-stage": original_last_stage,
     "stem32": stem32,
+    "small-pictures": small_pictures,
     "squeeze-input": squeeze_input,
     "squeeze-expansion": squeeze_expansion,
     "relu": relu,

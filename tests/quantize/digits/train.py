@@ -117,8 +117,8 @@ def convolved(
     )
     if conv.batch_norm:
         names = ("running_mean", "running_var", "weight", "bias")
-        parts = [weights[f"{conv.name}.bn.{name}"] for name in names]
-        sums = functional.batch_norm(sums, *parts, training, 1 - DECAY, eps)
+        mean, variance, gamma, beta = (weights[f"{conv.name}.bn.{name}"] for name in names)
+        sums = functional.batch_norm(sums, mean, variance, gamma, beta, training, 1 - DECAY, eps)
     else:
         sums = sums + weights[f"{conv.name}.bias"][:, None, None]
     match conv.activation:

@@ -1,0 +1,94 @@
+"""Parameters found by modelled cycles, without a device: `tuning_logs/<target>/modelled.jsonl`.
+
+They are used where nothing was measured on the target's core, and never compared with times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from mnv3gen import resources
+from mnv3gen.compile.schedules import generators
+from mnv3gen.errors import InputError
+
+FILE = "modelled.jsonl"
+
+
+class ModelledRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parameters with the fewest modelled cycles, of one call.
+
+    ``rule_cycles`` are those of the schedule's own rule, ``apart_cycles`` those of the same kernels
+    in the best other way, 0 if there is none. ``model`` is the core's description and the version
+    of the simulation, as `mnv3gen.cycles.model.stamp_of` has them.
+    """
+
+    kernel: str
+    schedule: str
+    version: int
+    parameters: dict[str, int]
+    cycles: int
+    rule_cycles: int
+    apart_cycles: int
+    trials: int
+    core: str
+    modelled_core: str
+    model: str
+    tools: dict[str, str]
+    seed: int
+    date: str
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What a log has one record of."""
+        return self.kernel, self.schedule, self.core
+
+
+def read_modelled(path: Path) -> list[ModelledRecord]:
+    """The records of a file; none if there is no such file. InputError names file and line."""
+    if not path.is_file():
+        return []
+    records = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            records.append(msgspec.json.decode(line, type=ModelledRecord))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"not a record of modelled cycles: {error}",
+                place=f"{path}:{number}",
+                found=line[:60],
+                expected="one JSON object a line, as `mnv3gen tune --device modelled` writes them",
+            ) from error
+    return records
+
+
+def encode_modelled(records: Iterable[ModelledRecord]) -> bytes:
+    """A log's content: sorted, one record a line."""
+    ordered = sorted(records, key=lambda record: record.key)
+    return b"".join(msgspec.json.encode(record) + b"\n" for record in ordered)
+
+
+def modelled_logs() -> dict[str, Path]:
+    """The committed log of each target that has one."""
+    found: dict[str, Path] = {}
+    for folder in resources.folders("tuning_logs"):
+        for path in sorted(folder.glob(f"*/{FILE}")):
+            found.setdefault(path.parent.name, path)
+    return found
+
+
+def problems(path: Path) -> Iterator[str]:
+    """What is wrong with a log, one line each. InputError if it cannot be read at all."""
+    records = read_modelled(path)
+    if encode_modelled(records) != path.read_bytes():
+        yield f"{path}: not sorted, or not as it would be written"
+    versions = {schedule.name: schedule.version for schedule in generators()}
+    seen = set()
+    for number, record in enumerate(records, 1):
+        if record.key in seen:
+            yield f"{path}:{number}: a second record of {record.kernel} by {record.schedule}"
+        seen.add(record.key)
+        if record.version != versions.get(record.schedule):
+            yield f"{path}:{number}: {record.schedule} is of another version, or gone"

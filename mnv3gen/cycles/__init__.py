@@ -1,0 +1,1 @@
+"""Modelled cycles: executed instructions on a described core, without a device."""

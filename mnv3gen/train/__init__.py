@@ -1,0 +1,1 @@
+"""Training, fine-tuning and evaluation: recipes, data, the loop, what it leaves in a folder."""

@@ -1,0 +1,1 @@
+"""Training with the integer network's own rounding."""

@@ -1,0 +1,1 @@
+"""What a network learns: classes, the classes of pixels, or boxes."""

@@ -1,0 +1,341 @@
+"""Depthwise convolutions of int8: rows of the window are laid together, then summed as products.
+
+Of a few output rows, the input rows under them are laid together in groups of as many as a product
+instruction sums (`mnv3gen/generate/interleave.py`), with padding where there is no image. Then a
+tile of pixels by two vectors of channels takes every group under its window. A group reaches over
+the window's edge where rows are no multiple of it; the weights are zero there.
+
+Parameters: `rows`, output rows that share the laid rows; `pixels` of a tile; `block`, the channels
+in units of 16 that are laid together before they are summed, 0 for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnv3gen.compile.kernel import Kernel
+from mnv3gen.generate import cost as costs
+from mnv3gen.generate.builder import Builder, Index, Register
+from mnv3gen.generate.cover import Run, balanced, panels
+from mnv3gen.generate.group import Generated, Group, Parameters, Space, frame
+from mnv3gen.generate.integer_output import IntegerOutput
+from mnv3gen.generate.integers import UNIT, Integers
+from mnv3gen.generate.interleave import CHUNK, Rows, fill_columns, interleave
+from mnv3gen.generate.requantize import (
+    constants_of,
+    halves_size,
+    pack_halves,
+    pack_words,
+    padded,
+    words_size,
+)
+from mnv3gen.targets import Core
+
+VERSION = 1
+DTYPE = "int8"
+SHARE_OF_PEAK = 0.5  # of that of float32
+
+
+def accepts(group: Group, core: Core) -> bool:
+    """One depthwise convolution."""
+    return [kernel.kind for kernel in group.kernels] == ["dwconv"]
+
+
+def space(group: Group, core: Core) -> Space:
+    """Every combination is valid."""
+    return {"rows": (1, 2, 4), "pixels": (1, 2, 3, 4, 5, 7), "block": (0, 1, 2, 4)}
+
+
+def rule(group: Group, core: Core) -> Parameters:
+    """Two rows share what is laid together; their sums fill half of the registers."""
+    return {"rows": 2, "pixels": 4 if core.vector_registers > 16 else 2, "block": 4}
+
+
+def cost(group: Group, core: Core) -> float:
+    """Its tensors once, its arithmetic at the share of the peak that was measured."""
+    return costs.cost(group, core, SHARE_OF_PEAK, costs.tensors(group))
+
+
+def pack(
+    group: Group, core: Core, parameters: Parameters, weights: list[list[npt.NDArray[Any]]]
+) -> list[npt.NDArray[Any]]:
+    """For each vector of channels the taps in the order in which they are read; 16 of padding."""
+    kernel = group.kernels[0]
+    constants = constants_of(kernel, weights[0])
+    integers = Integers(Builder(), core, by_rows=True)
+    taps, lanes = _Taps(kernel, integers.group, parameters["rows"]), integers.lanes
+    channels = padded(kernel.output[-1])
+    filled = np.zeros((*constants.weight.shape[:2], channels), np.int8)
+    filled[..., : kernel.output[-1]] = constants.weight[..., 0]
+    groups = [_group(filled, taps, tap) for tap in taps.listed()]
+    vectors = [
+        np.concatenate([values[:, at : at + lanes].T.ravel() for values in groups])
+        for at in range(0, channels, lanes)
+    ]
+    return [
+        np.concatenate(vectors).astype(_weight_dtype(integers)),
+        np.full(CHUNK, constants.pad, np.int8),
+        pack_words(core, constants),
+        pack_halves(kernel, constants),
+    ]
+
+
+def generate(group: Group, core: Core, parameters: Parameters, ahead: int) -> Generated:
+    """`ahead` has no effect: this kernel waits for memory itself."""
+    return _Depthwise(group, core, parameters).written()
+
+
+@dataclass(frozen=True)
+class _Tap:
+    """The weights of a group of laid rows in a column of the window, for one of the output rows."""
+
+    group: int
+    column: int
+    row: int
+
+
+class _Taps:
+    """Which groups of laid rows each of `rows` output rows sees. Row 0 is under the first's top.
+
+    Laid rows are `dilation` rows of the image apart, so that several output rows share them only
+    where it is 1.
+    """
+
+    def __init__(self, kernel: Kernel, size: int, rows: int) -> None:
+        self.kernel, self.size = kernel, size
+        self.rows = 1 if kernel.dilation > 1 else min(rows, kernel.output[0])
+
+    def laid(self, rows: int) -> int:
+        """How many rows lie under some output rows."""
+        return (rows - 1) * self.kernel.stride + self.kernel.window
+
+    def groups(self, rows: int) -> int:
+        """How many groups they are."""
+        return -(-self.laid(rows) // self.size)
+
+    def users(self, group: int, rows: int) -> list[int]:
+        """The output rows that see a row of a group."""
+        first, after = group * self.size, (group + 1) * self.size
+        tops = [row * self.kernel.stride for row in range(rows)]
+        window = self.kernel.window
+        return [row for row, top in enumerate(tops) if top < after and first < top + window]
+
+    def listed(self) -> list[_Tap]:
+        """All of them, in the order in which their weights lie."""
+        return [
+            _Tap(group, column, row)
+            for group in range(self.groups(self.rows))
+            for column in range(self.kernel.window)
+            for row in self.users(group, self.rows)
+        ]
+
+
+def _group(weight: npt.NDArray[np.int8], taps: _Taps, tap: _Tap) -> npt.NDArray[np.int8]:
+    """The values (size, channels) of a tap's group; zero outside of the window."""
+    window, _, channels = weight.shape
+    values = np.zeros((taps.size, channels), np.int8)
+    for index in range(taps.size):
+        row = tap.group * taps.size + index - tap.row * taps.kernel.stride
+        if 0 <= row < window:
+            values[index] = weight[row, tap.column]
+    return values
+
+
+@dataclass(frozen=True)
+class _Bands:
+    """`count` bands of `rows` output rows from row `start`; `inside` says which laid rows exist."""
+
+    start: int
+    rows: int
+    count: int
+    inside: tuple[bool, ...]
+
+
+class _Depthwise:
+    """Writes the loops over bands of rows, blocks of channels, tiles."""
+
+    def __init__(self, group: Group, core: Core, parameters: Parameters) -> None:
+        self.builder, self.kernel = Builder(), group.kernels[0]
+        self.integers = Integers(self.builder, core, by_rows=True)
+        self.pixels = parameters["pixels"]
+        self.taps = _Taps(self.kernel, self.integers.group, parameters["rows"])
+        self.listed = {tap: index for index, tap in enumerate(self.taps.listed())}
+        _, left, _, right = self.kernel.padding
+        self.channels, self.left = self.kernel.output[-1], left
+        self.columns = self.kernel.input[1] + left + right
+        self.blocks = _blocks(self.channels, parameters["block"])
+        most = max(padded(run.size) for run in self.blocks)
+        self.step = -(-most // CHUNK) * CHUNK * self.integers.group  # from column to column
+        size = padded(self.channels) * len(self.listed) * self.integers.group
+        self.frame = frame(
+            self.builder,
+            group,
+            weights=(
+                (size, _weight_dtype(self.integers)),
+                (CHUNK, "int8"),
+                (words_size(self.channels), "int32"),
+                (halves_size(self.kernel), "int16"),
+            ),
+            scratch=self.taps.groups(self.taps.rows) * self.columns * self.step,
+            scratch_dtype=self.integers.data_dtype,
+        )
+        self.weights = self.frame.weights[0]
+        self.output = IntegerOutput(self.integers, group, self.frame)
+        self.pad = self.builder.load(self.frame.weights[1], 0, CHUNK)
+        assert self.frame.scratch is not None
+        self.scratch = self.frame.scratch
+
+    def written(self) -> Generated:
+        self._fill_sides()
+        for bands in _bands(self.kernel, self.taps):
+
+            def band(index: Index, bands: _Bands = bands) -> None:
+                row = index * bands.rows + bands.start
+                for run in self.blocks:
+
+                    def block(number: Index, run: Run = run) -> None:
+                        self._block(row, bands, number * run.size + run.start, run.size)
+
+                    self.builder.loop(run.count, block, "block")
+
+            self.builder.loop(bands.count, band, "band")
+        return Generated(self.builder, self.frame)
+
+    def _fill_sides(self) -> None:
+        """The padding left and right of the image, which no row overwrites."""
+        right = self.columns - self.left - self.kernel.input[1]
+        for group in range(self.taps.groups(self.taps.rows)):
+            first = group * self.columns
+            for column, count in ((first, self.left), (first + self.columns - right, right)):
+                at, elements = column * self.step, count * self.step
+                fill_columns(self.integers, self.pad, self.scratch, at, elements)
+
+    def _block(self, row: Index, bands: _Bands, channel: Index, count: int) -> None:
+        self._lay(row, bands, channel, count)
+        two = 2 * self.integers.lanes  # vectors: what int16 has in one
+
+        def piece(index: Index) -> None:
+            self._piece(row, bands, channel, index * two, 2)
+
+        self.builder.loop(count // two, piece, "piece")
+        for at in range(count // two * two, count, UNIT):
+            self._piece(row, bands, channel, at, UNIT // self.integers.lanes)
+
+    def _lay(self, row: Index, bands: _Bands, channel: Index, count: int) -> None:
+        _, width, depth = self.kernel.input
+        top = self.kernel.padding[0]
+        for group in range(self.taps.groups(bands.rows)):
+            first = group * self.taps.size
+            numbers = range(first, min(first + self.taps.size, len(bands.inside)))
+            starts = [
+                ((row * self.kernel.stride - top + number * self.kernel.dilation) * width) * depth
+                + channel
+                if bands.inside[number]
+                else None
+                for number in numbers
+            ]
+            rows = Rows(self.frame.inputs[0], starts, width, depth, self.pad)
+            at = (group * self.columns + self.left) * self.step
+            interleave(self.integers, rows, count, self.scratch, at, self.step)
+
+    def _piece(self, row: Index, bands: _Bands, channel: Index, at: Index, vectors: int) -> None:
+        """Vectors of channels, from `at` on of a block that starts at `channel`."""
+        for run in balanced(self.kernel.output[1], self.pixels):
+
+            def tile(index: Index, run: Run = run) -> None:
+                first = index * run.size + run.start
+                sums = self._sums(bands.rows, first, run.size, channel + at, at, vectors)
+                for number, pixels in enumerate(sums):
+                    start = (row + number) * self.kernel.output[1] + first
+                    for pixel, registers in enumerate(pixels):
+                        self.output.write(start + pixel, channel + at, registers)
+
+            self.builder.loop(run.count, tile, "tile")
+
+    def _sums(
+        self, rows: int, first: Index, pixels: int, channel: Index, at: Index, vectors: int
+    ) -> list[list[list[Register]]]:
+        """Of each output row and pixel the sums of each vector."""
+        builder, lanes, steps = self.builder, self.integers.lanes, self.output.steps
+        biases = [steps.bias(channel + it * lanes) for it in range(vectors)]
+        sums = [
+            [[builder.register(lanes, bias, "int32") for bias in biases] for _ in range(pixels)]
+            for _ in range(rows)
+        ]
+        self.weights = builder.fresh(self.frame.weights[0])
+        for group in range(self.taps.groups(rows)):
+            self._add_group(group, self.taps.users(group, rows), first, channel, at, sums)
+        return sums
+
+    def _add_group(
+        self,
+        group: int,
+        users: list[int],
+        first: Index,
+        channel: Index,
+        at: Index,
+        sums: list[list[list[Register]]],
+    ) -> None:
+        """Each laid column is loaded once and multiplied into all sums that see it."""
+        kernel, integers = self.kernel, self.integers
+        pixels, vectors = len(sums[0]), len(sums[0][0])
+        for vector in range(vectors):
+            weights = {
+                (column, row): self._weights(_Tap(group, column, row), channel, vector)
+                for column in range(kernel.window)
+                for row in users
+            }
+            uses: dict[int, list[tuple[Register, Register]]] = {}
+            for (column, row), weight in weights.items():
+                for pixel in range(pixels):
+                    seen = pixel * kernel.stride + column * kernel.dilation
+                    uses.setdefault(seen, []).append((sums[row][pixel][vector], weight))
+            for seen, products in sorted(uses.items()):
+                place = (group * self.columns + first * kernel.stride + seen) * self.step
+                place = place + (at + vector * integers.lanes) * integers.group
+                dtype, count = integers.vector
+                data = self.builder.register(count, integers.values(self.scratch, place), dtype)
+                for total, weight in products:
+                    value = integers.dot(total.value, data.value, weight.value)
+                    self.builder.set(total, value)
+
+    def _weights(self, tap: _Tap, channel: Index, vector: int) -> Register:
+        integers = self.integers
+        dtype, count = integers.vector
+        size = integers.lanes * integers.group
+        start = (channel + vector * integers.lanes) * (len(self.listed) * integers.group)
+        value = integers.values(self.weights, start + self.listed[tap] * size)
+        return self.builder.register(count, value, dtype)
+
+
+def _weight_dtype(integers: Integers) -> str:
+    """As they are multiplied, except with AVX2, which widens as fast as it loads."""
+    return "int16" if integers.multiplies_halves else "int8"
+
+
+def _blocks(channels: int, units: int) -> list[Run]:
+    """Channels in blocks of whole chunks; those that fill none are the last block."""
+    return panels(channels, CHUNK, units or -(-channels // CHUNK))
+
+
+def _bands(kernel: Kernel, taps: _Taps) -> Iterator[_Bands]:
+    """Cover the output rows; bands that have the same rows of padding are one loop."""
+    pending: _Bands | None = None
+    for start in range(0, kernel.output[0], taps.rows):
+        rows = min(taps.rows, kernel.output[0] - start)
+        top = start * kernel.stride - kernel.padding[0]
+        places = [top + number * kernel.dilation for number in range(taps.laid(rows))]
+        inside = tuple(0 <= place < kernel.input[0] for place in places)
+        if pending is not None and (pending.rows, pending.inside) == (rows, inside):
+            pending = _Bands(pending.start, rows, pending.count + 1, inside)
+        else:
+            if pending is not None:
+                yield pending
+            pending = _Bands(start, rows, 1, inside)
+    if pending is not None:
+        yield pending

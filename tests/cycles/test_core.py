@@ -1,0 +1,96 @@
+"""Descriptions of cores: what is shipped is whole, what is wrong is refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mnv3gen import targets
+from mnv3gen.cycles import aarch64
+from mnv3gen.cycles.core import FOLDER, model_of, models, read_model
+from mnv3gen.errors import InputError, TargetError
+
+MOVES = ("load", "load_pair", "vload", "vload64", "vload_pair", "vload_pair64", "vload_dup")
+STORES = ("store", "store_pair", "vstore", "vstore64", "vstore_pair", "vstore_pair64", "prefetch")
+OTHERS = ("none", "alu", "shifted", "multiply", "divide", "branch", "vload_lane", "vadd", "vmove")
+VECTOR = ("insert", "from_general", "to_general", *set(aarch64._CLASSES.values()))
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, it in models().items() if it.architecture != "x86_64"]
+)
+def test_every_class_of_aarch64_is_described(name: str) -> None:
+    model = models()[name]
+    for wide in (*MOVES, *STORES, *OTHERS, *VECTOR):
+        assert model.micro_ops(wide)
+        assert model.micro_ops(f"{wide.removesuffix('64')}64")
+    assert model.sources
+
+
+@pytest.mark.parametrize(
+    "name", ["pixel1", "pixel2", "pixel3", "rpi3", "rpi4", "rpi5", "cortex-a55"]
+)
+def test_targets_have_their_core(name: str) -> None:
+    target = targets.load(name)
+    model = model_of(target)
+    assert name in model.targets
+    levels = 3 if target.core.l3_kib else 2
+    assert len(model.caches) == levels
+
+
+def test_every_named_target_exists() -> None:
+    named = {name for model in models().values() for name in model.targets}
+    assert named <= set(targets.names())
+
+
+def test_the_papers_phones_multiply_four_lanes_a_cycle() -> None:
+    """Two pipes of 64 bits: one fmla of 128 bits a cycle, but two on a Cortex-A76."""
+    for phone in ("kryo", "cortex-a72", "cortex-a73", "cortex-a75"):
+        assert len(models()[phone].micro_ops("fmla")) == 2
+        assert len(models()[phone].micro_ops("fmla")[0].ports.split()) == 2
+    assert len(models()["cortex-a76"].micro_ops("fmla")) == 1
+
+
+def test_a_target_without_a_description_is_refused() -> None:
+    with pytest.raises(TargetError, match="no description of this target's core"):
+        model_of(targets.load("armv7"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "to", "message"),
+    [
+        ("decode = 3", "decode = 'three'", "decode"),
+        ('ports = "I0 I1" }]', 'ports = "I7" }]', "no such port"),
+        ('branch = [8, "B"]', 'branch = [8, "B L"]', "one scheduler"),
+        ("retire = 5", "retire = 5\nretired = 1", "retired"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_file(
+    tmp_path: Path, changed: str, to: str, message: str
+) -> None:
+    text = (FOLDER / "cortex-a72.toml").read_text()
+    assert changed in text
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace(changed, to, 1))
+    with pytest.raises(InputError, match=message) as error:
+        read_model(path)
+    assert "mine.toml" in str(error.value)
+
+
+def test_a_description_may_say_only_what_differs(tmp_path: Path) -> None:
+    (tmp_path / "cortex-a72.toml").write_text((FOLDER / "cortex-a72.toml").read_text())
+    path = tmp_path / "wide.toml"
+    path.write_text('base = "cortex-a72"\ndecode = 9\n[classes]\nalu = [{ ports = "L" }]\n')
+    model = read_model(path)
+    base = models()["cortex-a72"]
+    assert (model.decode, model.micro_ops("alu")[0].ports) == (9, "L")
+    assert model.micro_ops("fmla") == base.micro_ops("fmla")
+    path.write_text('base = "nothing"\n')
+    with pytest.raises(InputError, match="no such description"):
+        read_model(path)
+
+
+def test_a_class_that_is_not_described_names_the_core() -> None:
+    with pytest.raises(InputError, match="Cortex-A72"):
+        models()["cortex-a72"].micro_ops("teleport")

@@ -113,9 +113,10 @@ def command(
         from mnv3gen.cli.bench_device import bench_on_device
         from mnv3gen.devices.device import find_device
 
-        own = Form(variants=variant, **form)
-        place = find_device(device, target, cpu)
-        return bench_on_device(_names(networks, all_networks), own, place, seconds, as_json)
+        place, own = find_device(device, target, cpu), forms_of(variants=variant, **form)
+        names = _names(networks, all_networks)
+        pairs = [(name, each) for name in names for each in own]
+        return bench_on_device(pairs, place, seconds, as_json)
     if target is not None:
         raise click.UsageError("--target goes with --device")
     from mnv3gen.bench.environments import read_pythons

@@ -22,9 +22,9 @@ Observer = Callable[[str], None]
 
 
 def bench_on_device(
-    names: Sequence[str], form: Form, device: Device, seconds: float, as_json: bool
+    sources: Sequence[tuple[str, Form]], device: Device, seconds: float, as_json: bool
 ) -> int:
-    """Compile each network for the device, or take a bundle as it is; measure and keep records."""
+    """Compile each form for the device, or take a bundle as it is; measure and keep records."""
     from mnv3gen.cli.progress import phases
     from mnv3gen.measure.latency import open_records
     from mnv3gen.measure.protocol import Protocol
@@ -35,18 +35,19 @@ def bench_on_device(
     session = Session(device)
     protocol = Protocol(cpu=device.cpu, seconds=seconds)
     try:
-        for name in names:
+        for name, form in sources:
+            title = f"{name}{form.words}"
             with tempfile.TemporaryDirectory(prefix="mnv3gen-") as folder, phases() as observe:
                 bundle = _bundle(name, form, device, Path(folder) / "bundle", observe)
                 observe(f"run on {device.name}")
                 if device.address.scheme == "emulator":
-                    rows.append(_checked(name, bundle, device))
+                    rows.append(_checked(title, bundle, device))
                 else:
                     from mnv3gen.measure.network import measure_network
 
                     record = measure_network(session, bundle, protocol)
                     open_records(records_folder(device.name)).add(record)
-                    rows.append(_row(name, record))
+                    rows.append(_row(title, record))
             if not as_json:
                 click.echo(_text(rows[-1]))
     finally:

@@ -142,7 +142,7 @@ class _Emission:
         products = relax.op.nn.conv2d(
             data,
             relax.const(np.ascontiguousarray(constants.weight.transpose(order))),
-            strides=conv.stride,
+            strides=conv.strides,
             dilation=conv.dilation,
             groups=conv.groups,
             data_layout="NHWC",

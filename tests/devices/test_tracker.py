@@ -42,9 +42,9 @@ def tracker() -> Iterator[str]:
         server.terminate()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def connection(tracker: str) -> Iterator[Connection]:
-    """A session with the device."""
+    """A session with the device, which is lent to nobody else meanwhile."""
     with opened(find_device(f"rpc://{tracker}/board", "host")) as made:
         yield made
 

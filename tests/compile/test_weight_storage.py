@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -143,10 +144,27 @@ def test_values_on_32_bit_arm(own_target: Callable[[str], Target], tmp_path: Pat
     check_values(tiny(), own_target(CORTEX_A15), "fp16-all", tmp_path)
 
 
+def zeros(bundle: Bundle, storage: WeightStorage) -> int:
+    """Bytes of the biases that panel_residual has for every panel of a bneck but the first.
+
+    The bneck has 64 expanded and 32 projected channels.
+    """
+    lanes = load("host").core.vector_bits // 32
+    panels = [
+        math.ceil(64 / (kernel.parameters["vectors"] * lanes))
+        for kernel in bundle.manifest.kernels
+        if kernel.schedule == "panel_residual"
+    ]
+    return sum(count - 1 for count in panels) * 32 * (2 if storage == "fp16-all" else 4)
+
+
 @pytest.mark.compile
 def test_size(tmp_path: Path) -> None:
     bundles = {storage: bundle_of(parse(EVEN), "host", storage, tmp_path) for storage in BYTES}
-    weights = {storage: each.manifest.memory.weights_bytes for storage, each in bundles.items()}
+    weights = {
+        storage: each.manifest.memory.weights_bytes - zeros(each, storage)
+        for storage, each in bundles.items()
+    }
     assert weights == BYTES
     sizes = {storage: each.library.stat().st_size for storage, each in bundles.items()}
     saved = sizes["float32"] - sizes["fp16"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from mnv3gen.errors import DeviceError, DeviceLostError, InputError
 
 pytest.importorskip("tornado", reason="TVM's tracker needs tornado")
 pytestmark = pytest.mark.compile
+REGISTERED_SECONDS = 120  # at the most; the machine may be busy
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +40,19 @@ def tracker() -> Iterator[str]:
             tracker_addr=place,
             silent=True,
         )
+        wait_for("board", place)
         yield f"127.0.0.1:{port}"
         server.terminate()
+
+
+def wait_for(key: str, place: tuple[str, int]) -> None:
+    """Return when a device has told the tracker of itself, which it does on its own time."""
+    from tvm import rpc
+
+    end = time.monotonic() + REGISTERED_SECONDS
+    while key not in rpc.connect_tracker(*place).text_summary():
+        assert time.monotonic() < end, f"{key} does not register"
+        time.sleep(0.2)
 
 
 @pytest.fixture

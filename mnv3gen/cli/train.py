@@ -101,11 +101,10 @@ def command(
 
     Without --classes the network gets the classes of the data.
     """
-    from mnv3gen.cli.training import Printer, remove_run
-
     torch = need_torch()
     if threads is not None:
         torch.set_num_threads(threads)
+    from mnv3gen.cli.training import Printer, remove_run
     from mnv3gen.tables.zoo import resolve
     from mnv3gen.train.session import check, train
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from PIL import Image
 from support.command import Finished, mnv3gen
 from support.compiled import TINY, Compiled, tiny
 
+from mnv3gen.cli.main import run
 from mnv3gen.graph.expand import expand
 from mnv3gen.graph.seeded import seeded_weights
 from mnv3gen.graph.weights import save_weights
@@ -198,3 +200,12 @@ def test_run_options(command: Command, tiny_bundle: Compiled, tmp_path: Path) ->
     command(*arguments, "--executor", "unicron").refused("unicron", "nearest:  unicorn")
     command(*arguments, "-o", tmp_path / "x.csv").refused("x.csv", ".npz")
     command(*arguments, "-o", tmp_path / "no" / "x.npz").refused(str(tmp_path / "no"))
+
+
+@pytest.mark.parametrize("arguments", [["train", "mobilenet_v3_small"], ["eval", "w.safetensors"]])
+def test_torch_is_not_there(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # what makes `import torch` fail
+    assert run([*arguments, "--data", "digits"]) == 1
+    assert "pip install 'mnv3gen[train]'" in capsys.readouterr().err

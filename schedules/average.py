@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from mnv3gen.compile.kernel import Kernel
 from mnv3gen.generate.builder import Builder, Index
+from mnv3gen.generate.detail import window_of
 from mnv3gen.generate.group import Generated, Group, Parameters, Space, frame, lanes_of
 from mnv3gen.generate.mean import Window, write_mean
 from mnv3gen.targets import Core
@@ -21,7 +21,7 @@ def accepts(group: Group, core: Core) -> bool:
     """Average pooling whose windows lie inside of the image."""
     if [kernel.kind for kernel in group.kernels] != ["average"]:
         return False
-    window, strides = _window_and_strides(group.kernels[0])
+    window, strides = window_of(group.kernels[0])
     sides = zip(group.kernels[0].input, window, strides, strict=False)
     fitting = tuple((side - length) // step + 1 for side, length, step in sides)
     return fitting == group.kernels[0].output[:2]
@@ -50,7 +50,7 @@ def generate(group: Group, core: Core, parameters: Parameters, ahead: int) -> Ge
     pointers = frame(builder, group)
     _, width, channels = kernel.input
     rows, columns, _ = kernel.output
-    window, strides = _window_and_strides(kernel)
+    window, strides = window_of(kernel)
 
     def pixel(row: Index, column: Index) -> None:
         write_mean(
@@ -70,11 +70,3 @@ def generate(group: Group, core: Core, parameters: Parameters, ahead: int) -> Ge
 
     builder.loop(rows, over_columns, "row")
     return Generated(builder, pointers)
-
-
-def _window_and_strides(kernel: Kernel) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Heights and widths, from a detail such as `49x49by16x20`."""
-    (height, width), (down, right) = (
-        map(int, pair.split("x")) for pair in kernel.detail.split("by")
-    )
-    return (height, width), (down, right)

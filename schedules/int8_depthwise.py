@@ -11,19 +11,17 @@ in units of 16 that are laid together before they are summed, 0 for all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mnv3gen.compile.kernel import Kernel
 from mnv3gen.generate import cost as costs
 from mnv3gen.generate.builder import Builder, Index, Register
 from mnv3gen.generate.cover import Run, balanced, panels
 from mnv3gen.generate.group import Generated, Group, Parameters, Space, frame
 from mnv3gen.generate.integer_output import IntegerOutput
+from mnv3gen.generate.integer_window import Bands, Tap, Taps, bands_of, group_weights
 from mnv3gen.generate.integers import UNIT, Integers
 from mnv3gen.generate.interleave import CHUNK, Rows, fill_columns, interleave
 from mnv3gen.generate.requantize import (
@@ -68,11 +66,11 @@ def pack(
     kernel = group.kernels[0]
     constants = constants_of(kernel, weights[0])
     integers = Integers(Builder(), core, by_rows=True)
-    taps, lanes = _Taps(kernel, integers.group, parameters["rows"]), integers.lanes
+    taps, lanes = Taps(kernel, integers.group, parameters["rows"]), integers.lanes
     channels = padded(kernel.output[-1])
     filled = np.zeros((*constants.weight.shape[:2], channels), np.int8)
     filled[..., : kernel.output[-1]] = constants.weight[..., 0]
-    groups = [_group(filled, taps, tap) for tap in taps.listed()]
+    groups = [group_weights(filled, taps, tap) for tap in taps.listed()]
     vectors = [
         np.concatenate([values[:, at : at + lanes].T.ravel() for values in groups])
         for at in range(0, channels, lanes)
@@ -90,72 +88,6 @@ def generate(group: Group, core: Core, parameters: Parameters, ahead: int) -> Ge
     return _Depthwise(group, core, parameters).written()
 
 
-@dataclass(frozen=True)
-class _Tap:
-    """The weights of a group of laid rows in a column of the window, for one of the output rows."""
-
-    group: int
-    column: int
-    row: int
-
-
-class _Taps:
-    """Which groups of laid rows each of `rows` output rows sees. Row 0 is under the first's top.
-
-    Laid rows are `dilation` rows of the image apart, so that several output rows share them only
-    where it is 1.
-    """
-
-    def __init__(self, kernel: Kernel, size: int, rows: int) -> None:
-        self.kernel, self.size = kernel, size
-        self.rows = 1 if kernel.dilation > 1 else min(rows, kernel.output[0])
-
-    def laid(self, rows: int) -> int:
-        """How many rows lie under some output rows."""
-        return (rows - 1) * self.kernel.stride + self.kernel.window
-
-    def groups(self, rows: int) -> int:
-        """How many groups they are."""
-        return -(-self.laid(rows) // self.size)
-
-    def users(self, group: int, rows: int) -> list[int]:
-        """The output rows that see a row of a group."""
-        first, after = group * self.size, (group + 1) * self.size
-        tops = [row * self.kernel.stride for row in range(rows)]
-        window = self.kernel.window
-        return [row for row, top in enumerate(tops) if top < after and first < top + window]
-
-    def listed(self) -> list[_Tap]:
-        """All of them, in the order in which their weights lie."""
-        return [
-            _Tap(group, column, row)
-            for group in range(self.groups(self.rows))
-            for column in range(self.kernel.window)
-            for row in self.users(group, self.rows)
-        ]
-
-
-def _group(weight: npt.NDArray[np.int8], taps: _Taps, tap: _Tap) -> npt.NDArray[np.int8]:
-    """The values (size, channels) of a tap's group; zero outside of the window."""
-    window, _, channels = weight.shape
-    values = np.zeros((taps.size, channels), np.int8)
-    for index in range(taps.size):
-        row = tap.group * taps.size + index - tap.row * taps.kernel.stride
-        if 0 <= row < window:
-            values[index] = weight[row, tap.column]
-    return values
-
-
-@dataclass(frozen=True)
-class _Bands:
-    """`count` bands of `rows` output rows from row `start`; `inside` says which laid rows exist."""
-
-    start: int
-    rows: int
-    count: int
-    inside: tuple[bool, ...]
-
-
 class _Depthwise:
     """Writes the loops over bands of rows, blocks of channels, tiles."""
 
@@ -163,7 +95,7 @@ class _Depthwise:
         self.builder, self.kernel = Builder(), group.kernels[0]
         self.integers = Integers(self.builder, core, by_rows=True)
         self.pixels = parameters["pixels"]
-        self.taps = _Taps(self.kernel, self.integers.group, parameters["rows"])
+        self.taps = Taps(self.kernel, self.integers.group, parameters["rows"])
         self.listed = {tap: index for index, tap in enumerate(self.taps.listed())}
         _, left, _, right = self.kernel.padding
         self.channels, self.left = self.kernel.output[-1], left
@@ -192,9 +124,9 @@ class _Depthwise:
 
     def written(self) -> Generated:
         self._fill_sides()
-        for bands in _bands(self.kernel, self.taps):
+        for bands in bands_of(self.kernel, self.taps):
 
-            def band(index: Index, bands: _Bands = bands) -> None:
+            def band(index: Index, bands: Bands = bands) -> None:
                 row = index * bands.rows + bands.start
                 for run in self.blocks:
 
@@ -215,7 +147,7 @@ class _Depthwise:
                 at, elements = column * self.step, count * self.step
                 fill_columns(self.integers, self.pad, self.scratch, at, elements)
 
-    def _block(self, row: Index, bands: _Bands, channel: Index, count: int) -> None:
+    def _block(self, row: Index, bands: Bands, channel: Index, count: int) -> None:
         self._lay(row, bands, channel, count)
         two = 2 * self.integers.lanes  # vectors: what int16 has in one
 
@@ -226,7 +158,7 @@ class _Depthwise:
         for at in range(count // two * two, count, UNIT):
             self._piece(row, bands, channel, at, UNIT // self.integers.lanes)
 
-    def _lay(self, row: Index, bands: _Bands, channel: Index, count: int) -> None:
+    def _lay(self, row: Index, bands: Bands, channel: Index, count: int) -> None:
         _, width, depth = self.kernel.input
         top = self.kernel.padding[0]
         for group in range(self.taps.groups(bands.rows)):
@@ -243,7 +175,7 @@ class _Depthwise:
             at = (group * self.columns + self.left) * self.step
             interleave(self.integers, rows, count, self.scratch, at, self.step)
 
-    def _piece(self, row: Index, bands: _Bands, channel: Index, at: Index, vectors: int) -> None:
+    def _piece(self, row: Index, bands: Bands, channel: Index, at: Index, vectors: int) -> None:
         """Vectors of channels, from `at` on of a block that starts at `channel`."""
         for run in balanced(self.kernel.output[1], self.pixels):
 
@@ -286,7 +218,7 @@ class _Depthwise:
         pixels, vectors = len(sums[0]), len(sums[0][0])
         for vector in range(vectors):
             weights = {
-                (column, row): self._weights(_Tap(group, column, row), channel, vector)
+                (column, row): self._weights(Tap(group, column, row), channel, vector)
                 for column in range(kernel.window)
                 for row in users
             }
@@ -304,7 +236,7 @@ class _Depthwise:
                     value = integers.dot(total.value, data.value, weight.value)
                     self.builder.set(total, value)
 
-    def _weights(self, tap: _Tap, channel: Index, vector: int) -> Register:
+    def _weights(self, tap: Tap, channel: Index, vector: int) -> Register:
         integers = self.integers
         dtype, count = integers.vector
         size = integers.lanes * integers.group
@@ -321,21 +253,3 @@ def _weight_dtype(integers: Integers) -> str:
 def _blocks(channels: int, units: int) -> list[Run]:
     """Channels in blocks of whole chunks; those that fill none are the last block."""
     return panels(channels, CHUNK, units or -(-channels // CHUNK))
-
-
-def _bands(kernel: Kernel, taps: _Taps) -> Iterator[_Bands]:
-    """Cover the output rows; bands that have the same rows of padding are one loop."""
-    pending: _Bands | None = None
-    for start in range(0, kernel.output[0], taps.rows):
-        rows = min(taps.rows, kernel.output[0] - start)
-        top = start * kernel.stride - kernel.padding[0]
-        places = [top + number * kernel.dilation for number in range(taps.laid(rows))]
-        inside = tuple(0 <= place < kernel.input[0] for place in places)
-        if pending is not None and (pending.rows, pending.inside) == (rows, inside):
-            pending = _Bands(pending.start, rows, pending.count + 1, inside)
-        else:
-            if pending is not None:
-                yield pending
-            pending = _Bands(start, rows, 1, inside)
-    if pending is not None:
-        yield pending

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mnv3gen.generate import cost as costs
 from mnv3gen.generate.builder import Builder, Index, Memory
-from mnv3gen.generate.cover import Run, balanced, panels
+from mnv3gen.generate.cover import Run, balanced
 from mnv3gen.generate.group import Generated, Group, Parameters, Space, frame
 from mnv3gen.generate.integer_output import IntegerOutput
 from mnv3gen.generate.integer_tile import (
@@ -23,8 +23,9 @@ from mnv3gen.generate.integer_tile import (
     IntegerSegment,
     multiply_integers,
     pack_panels,
+    unit_panels,
 )
-from mnv3gen.generate.integers import GROUPS, UNIT, Integers
+from mnv3gen.generate.integers import GROUPS, Integers
 from mnv3gen.generate.requantize import (
     constants_of,
     halves_size,
@@ -93,9 +94,7 @@ def generate(group: Group, core: Core, parameters: Parameters, ahead: int) -> Ge
 
 
 def _panels(group: Group, parameters: Parameters) -> list[Run]:
-    """Whole units; one that is not full is a panel of its own."""
-    runs = panels(group.kernels[0].output[-1], UNIT, parameters["vectors"])
-    return [Run(run.start, padded(run.size), run.count) for run in runs]
+    return unit_panels(group.kernels[0].output[-1], parameters["vectors"])
 
 
 class _Pointwise:

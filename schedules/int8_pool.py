@@ -15,6 +15,7 @@ import numpy.typing as npt
 from mnv3gen.compile.kernel import Kernel
 from mnv3gen.generate.builder import Builder, Index, Memory, Register, Value
 from mnv3gen.generate.cover import Run, panels
+from mnv3gen.generate.detail import window_of
 from mnv3gen.generate.group import Generated, Group, Parameters, Space, frame
 from mnv3gen.generate.integers import UNIT, Integers, part
 from mnv3gen.generate.requantize import COPIES, Shared, copies, offset, shift_sign
@@ -173,10 +174,7 @@ class _Mean:
 def _window(kernel: Kernel) -> tuple[tuple[int, int], tuple[int, int]]:
     if kernel.kind == "pool":
         return (kernel.input[0], kernel.input[1]), (1, 1)
-    window, strides = (
-        tuple(int(side) for side in pair.split("x")) for pair in kernel.detail.split("by")
-    )
-    return (window[0], window[1]), (strides[0], strides[1])
+    return window_of(kernel)
 
 
 def _zero(dtype: str, lanes: int) -> Value:

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mnv3gen.generate.builder import Builder, Index, Memory, Value, broadcast
+from mnv3gen.generate.detail import coordinates_of
 from mnv3gen.generate.group import Generated, Group, Parameters, Space, frame
 from mnv3gen.generate.integer_span import write_elements
 from mnv3gen.generate.integers import Integers
 from mnv3gen.generate.widen import load_some
-from mnv3gen.graph.graph import Coordinates
 from mnv3gen.quantize.arithmetic import INTERPOLATION
 from mnv3gen.quantize.forms import resize_table
 from mnv3gen.targets import Core
@@ -42,7 +42,7 @@ def pack(
 ) -> list[npt.NDArray[Any]]:
     """Of every output row, then of every column: two neighbours and their weights."""
     kernel = group.kernels[0]
-    mode: Coordinates = "align_corners" if kernel.detail == "align_corners" else "half_pixel"
+    mode = coordinates_of(kernel)
     tables = [resize_table(kernel.input[it], kernel.output[it], mode) for it in (0, 1)]
     return [np.concatenate([table.ravel() for table in tables])]
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mnv3gen.generate.builder import Index, Memory, Register
-from mnv3gen.generate.cover import Run
-from mnv3gen.generate.integers import GROUPS, Integers
-from mnv3gen.generate.requantize import Requantization
+from mnv3gen.generate.cover import Run, panels
+from mnv3gen.generate.integers import GROUPS, UNIT, Integers
+from mnv3gen.generate.requantize import Requantization, padded
 from mnv3gen.targets import Core
 
 Array = npt.NDArray[Any]
@@ -207,6 +207,11 @@ class _Along:
                     builder.set(own[channel], own[channel].value + added)
 
 
+def unit_panels(channels: int, units: int) -> list[Run]:
+    """Panels of at most `units` units of channels; one that is not full is a panel of its own."""
+    return [Run(run.start, padded(run.size), run.count) for run in panels(channels, UNIT, units)]
+
+
 def pack_panels(core: Core, matrix: Array, runs: Sequence[Run], segments: int = 1) -> Array:
     """Weights (depth, channels) by panels: per group of the depth, each channel's values.
 
@@ -218,8 +223,8 @@ def pack_panels(core: Core, matrix: Array, runs: Sequence[Run], segments: int = 
     filled = np.zeros((depth, runs[-1].stop), np.int8)
     filled[: matrix.shape[0], : matrix.shape[1]] = matrix
     starts = [(run, start) for run in runs for start in range(run.start, run.stop, run.size)]
-    panels = [filled[:, start : start + run.size] for run, start in starts]
-    return np.concatenate([_packed(core, panel, segments) for panel in panels])
+    parts = [filled[:, start : start + run.size] for run, start in starts]
+    return np.concatenate([_packed(core, part, segments) for part in parts])
 
 
 def _packed(core: Core, panel: Array, segments: int) -> Array:

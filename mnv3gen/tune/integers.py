@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mnv3gen.compile.kernel import Kernel
+from mnv3gen.generate.detail import coordinates_of, window_of
 from mnv3gen.quantize import arithmetic
-from mnv3gen.tune.shapes import coordinates_of, window_of
 
 Array: TypeAlias = npt.NDArray[Any]
 

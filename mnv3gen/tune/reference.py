@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mnv3gen.compile.kernel import Kernel
+from mnv3gen.generate.detail import coordinates_of, window_of
 from mnv3gen.generate.group import Group
 from mnv3gen.graph.reference import interpolation
 from mnv3gen.tune.integers import computed_integers
-from mnv3gen.tune.shapes import coordinates_of, window_of
 
 Array = npt.NDArray[np.float64]
 

@@ -30,3 +30,12 @@ def find(kind: str, suffix: str) -> dict[str, Path]:
         for path in sorted(folder.glob(f"*{suffix}")):
             found.setdefault(path.stem, path)
     return dict(sorted(found.items()))
+
+
+def by_folder(kind: str, name: str) -> dict[str, Path]:
+    """The files of a name, one a subfolder; of several roots, the first that has it counts."""
+    found: dict[str, Path] = {}
+    for folder in folders(kind):
+        for path in sorted(folder.glob(f"*/{name}")):
+            found.setdefault(path.parent.name, path)
+    return found

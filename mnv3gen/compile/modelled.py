@@ -72,11 +72,7 @@ def encode_modelled(records: Iterable[ModelledRecord]) -> bytes:
 
 def modelled_logs() -> dict[str, Path]:
     """The committed log of each target that has one."""
-    found: dict[str, Path] = {}
-    for folder in resources.folders("tuning_logs"):
-        for path in sorted(folder.glob(f"*/{FILE}")):
-            found.setdefault(path.parent.name, path)
-    return found
+    return resources.by_folder("tuning_logs", FILE)
 
 
 def problems(path: Path) -> Iterator[str]:

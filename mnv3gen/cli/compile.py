@@ -5,31 +5,26 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mnv3gen.cli.explain import as_dictionary, print_plan
+from mnv3gen.cli.given import Given, given_network
 from mnv3gen.cli.integers import chosen_integers, integer_options
 from mnv3gen.cli.mixing import as_json as as_json_of
 from mnv3gen.cli.mixing import as_record, mixed_of, print_mixed
 from mnv3gen.cli.options import json_option, network_options
-from mnv3gen.errors import InputError
 from mnv3gen.lower.storage import STORAGES, WeightStorage
 from mnv3gen.tables.network import Network
 from mnv3gen.targets import DEFAULT
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
     from mnv3gen.cli.integers import Integers
     from mnv3gen.compile.manifest import Manifest
     from mnv3gen.compile.pipeline import Result
     from mnv3gen.compile.request import Request
-    from mnv3gen.graph.model import Model
     from mnv3gen.mixed.choose import Mixed
     from mnv3gen.onnx_import import Imported
 
@@ -179,50 +174,6 @@ def _request(given: Given, target: str, labels: Path | None, verify: bool) -> Re
         labels=() if labels is None else load_labels(labels, classes),
         verify=verify,
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class Given:
-    """A network with its weights; `source` is what a manifest calls them.
-
-    `note` says how an ONNX file was read.
-    """
-
-    network: Network | Model
-    weights: Mapping[str, npt.NDArray[np.float32]]
-    source: str
-    note: str = ""
-
-
-def given_network(network: Network | Imported, weights: Path | None, seed: int) -> Given:
-    """A table with the weights of a file or random ones, or an ONNX file with its own.
-
-    Warns of what a weights file says of other pictures.
-    """
-    if isinstance(network, Network):
-        return Given(network, *_given_weights(network, weights, seed))
-    if weights is not None:
-        raise InputError(
-            "an ONNX file has its own weights", place="--weights", found=weights, expected="none"
-        )
-    form = f"no table ({network.reason})" if network.reason else "a bneck table"
-    note = f"{form}; {network.executor} computes the same but for {network.error:.1e}"
-    return Given(network.network, network.weights, network.file, note)
-
-
-def _given_weights(
-    network: Network, weights: Path | None, seed: int
-) -> tuple[dict[str, npt.NDArray[np.float32]], str]:
-    from mnv3gen.graph.expand import expand
-    from mnv3gen.graph.seeded import seeded_weights
-    from mnv3gen.graph.weights import check_metadata, load_weights
-
-    graph = expand(network)
-    if weights is None:
-        return seeded_weights(graph, seed), f"seed {seed}"
-    for warning in check_metadata(weights, network.conventions):
-        click.echo(f"mnv3gen: warning: {warning}", err=True)
-    return load_weights(weights, graph), weights.name
 
 
 def _echo(request: Request, note: str, folder: Path, dump_ir: Path | None) -> None:

@@ -69,7 +69,7 @@ def command(
 
     NETWORK is a name of the zoo, a .bneck file or an ONNX file.
     """
-    from mnv3gen.cli.compile import given_network
+    from mnv3gen.cli.given import given_network
     from mnv3gen.export import Exported, export
     from mnv3gen.graph.model import model_of
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.boards import Board
 from support.compiled import Compiled
-from support.devices import DEVICE, FakeConnection
+from support.devices import DEVICE, FakeConnection, option
 
 from mnv3gen.devices.connection import Output
 from mnv3gen.errors import DeviceError, DeviceLostError

@@ -23,7 +23,7 @@ SLACK = 5.0  # times as long as the first run promises
 def check_network(session: Session, bundle: Bundle, cpu: int | None) -> Checked:
     """Run a bundle's executable once there. DeviceError if it computes wrong values."""
     session.put(bundle.benchmark, PROGRAM)
-    return session.retried(lambda: _run(session, bundle, cpu, 0, 0, CHECK_SECONDS))
+    return session.retried(lambda: run_bundle(session, bundle, PROGRAM, cpu, 0, 0, CHECK_SECONDS))
 
 
 def measure_network(session: Session, bundle: Bundle, protocol: Protocol) -> Record:
@@ -37,7 +37,9 @@ def measure_network(session: Session, bundle: Bundle, protocol: Protocol) -> Rec
         attempts += 1
         time.sleep(protocol.cool_down)
         answer = session.retried(
-            lambda: _run(session, bundle, protocol.cpu, runs, protocol.warmup, seconds)
+            lambda: run_bundle(
+                session, bundle, PROGRAM, protocol.cpu, runs, protocol.warmup, seconds
+            )
         )
         best = answer if best is None or _unrest(answer) < _unrest(best) else best
         if not _is_noisy(best, protocol):
@@ -46,10 +48,20 @@ def measure_network(session: Session, bundle: Bundle, protocol: Protocol) -> Rec
     return _record(session, bundle, protocol, best, attempts)
 
 
-def _run(
-    session: Session, bundle: Bundle, cpu: int | None, runs: int, warmup: int, seconds: float
+def run_bundle(
+    session: Session,
+    bundle: Bundle,
+    program: str,
+    cpu: int | None,
+    runs: int,
+    warmup: int,
+    seconds: float,
 ) -> Checked:
-    arguments = [f"./{PROGRAM}", "--state", "--limit", str(round(seconds))]
+    """Run a bundle's executable, which lies there as `program`: so often, or only to check it.
+
+    DeviceError if it ends otherwise than with right values and the times that were asked for.
+    """
+    arguments = [f"./{program}", "--state", "--limit", str(round(seconds))]
     arguments += ["--cpu", str(cpu)] if cpu is not None else []
     arguments += ["--runs", str(runs), "--warmup", str(warmup)] if runs else ["--check"]
     output = session.run(arguments, seconds + 10)

@@ -82,7 +82,7 @@ def command(
         click.echo(f"target    {compiled_for.name}: {compiled_for.description}")
         click.echo(f"records   {folder / FILE}")
     try:
-        summary = _measure(measurer, wanted, folder, jobs, build_only)
+        summary = measure_kernels(measurer, wanted, folder, jobs, build_only)
     finally:
         session.close()
     if output is not None:
@@ -106,12 +106,12 @@ def _wanted(networks: tuple[str, ...], space: str | None, every: bool) -> Iterab
         yield from map(get, classifiers())
 
 
-def _measure(
+def measure_kernels(
     measurer: KernelMeasurer,
     networks: list[Network],
     folder: Path,
-    jobs: int | None,
-    build_only: bool,
+    jobs: int | None = None,
+    build_only: bool = False,
 ) -> dict[str, Any]:
     """Plan, compile, measure, each with its bar."""
     from mnv3gen.cli.progress import counted

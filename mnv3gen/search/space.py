@@ -172,13 +172,13 @@ class Space:
         stem, blocks, own = self._parts
         sides = self._sides()
         for number, seed in enumerate(blocks):
-            for channels in self._widths(number):
+            for channels in self.widths(number):
                 for block in self._layers(number):
                     rows = self._rows(number, block, channels)
                     shape = (*sides[number], channels)
                     yield self._piece((*stem, *rows) if number == 0 else rows, shape, number)
             del seed
-        for channels in self._widths(len(blocks)):
+        for channels in self.widths(len(blocks)):
             for tail in self._tails.values() if len(self.tail) > 1 else (own,):
                 yield self._piece(tail, (*sides[len(blocks)], channels), len(blocks))
 
@@ -199,8 +199,23 @@ class Space:
             blocks[block if whole else replace(block, layers=min(block.layers, 2))] = None
         return list(blocks)
 
-    def _widths(self, number: int) -> list[int]:
-        """What a block may read."""
+    def part(self, number: int, block: Block | None, channels: int) -> Network:
+        """A block as a network of its own that reads so many channels, the first with the stem.
+
+        After the last block come the rows after it, whose `block` is None where all are the same.
+        """
+        stem, blocks, tail = self._parts
+        if number == len(blocks):
+            rows = tail if block is None else self._tails[block]
+        else:
+            assert block is not None
+            rows = self._rows(number, block, channels)
+        return self._piece(
+            rows if number else (*stem, *rows), (*self._sides()[number], channels), number
+        )
+
+    def widths(self, number: int) -> list[int]:
+        """What a block, or the rows after the last one, may read, in channels."""
         if number == 0:
             return [self._parts[0][-1].out]
         return sorted({block.layer.out for block in self.choices(number - 1)})

@@ -95,6 +95,7 @@ def command(restart: bool, as_json: bool, **chosen: Any) -> None:
         remove_search(request.folder)
     if request.latency == "table" and request.table is None:
         _measure_missing(request.space, request.device, as_json)
+        _calibrate(request.space, request.device)
     with Printer(as_json, request.trials) as printer:
         outcome = search(request, printer)
     click.echo(json.dumps(_summary(outcome), indent=1) if as_json else _text(outcome))
@@ -142,19 +143,25 @@ def _request(
 def _measure_missing(space: Space, device: Device, as_json: bool) -> None:
     """Have every kernel of the space in the device's records."""
     from mnv3gen.cli.latency_table import measure_kernels
+    from mnv3gen.cli.progress import counted
     from mnv3gen.devices.device import target_name
     from mnv3gen.measure.kernels import KernelMeasurer
-    from mnv3gen.measure.protocol import Protocol
     from mnv3gen.measure.records import FILE, Records, records_folder
     from mnv3gen.measure.session import Session
+    from mnv3gen.measure.table import open_plans, plan
+    from mnv3gen.search.footprint import device_protocol
     from mnv3gen.targets import load
 
-    folder = records_folder(device.name)
+    folder, target = records_folder(device.name), load(target_name(device))
+    pieces, plans = list(space.pieces()), open_plans(target, folder)
+    with counted("plan", len(plans.new_pieces(pieces))) as advance:
+        plan(plans, pieces, advance)
     session = Session(device)
-    protocol = Protocol(cpu=device.cpu, runs=15, warmup=2)  # as `latency-table` has it
-    measurer = KernelMeasurer(session, load(target_name(device)), protocol, Records(folder / FILE))
+    measurer = KernelMeasurer(
+        session, target, device_protocol(space, plans, device), Records(folder / FILE)
+    )
     try:
-        summary = measure_kernels(measurer, list(space.pieces()), folder)
+        summary = measure_kernels(measurer, pieces, folder)
     finally:
         session.close()
     if not as_json:
@@ -163,6 +170,27 @@ def _measure_missing(space: Space, device: Device, as_json: bool) -> None:
             f"{summary['measured'] - summary['known']} of them now",
             err=True,
         )
+
+
+def _calibrate(space: Space, device: Device) -> None:
+    """Measure some networks of the space whole; one that stays noisy is left out."""
+    from mnv3gen.cli.progress import counted
+    from mnv3gen.errors import NoisyError
+    from mnv3gen.search.footprint import calibrating
+    from mnv3gen.search.latency import open_latency
+
+    networks = calibrating(space, device)
+    source = open_latency("compile", device)
+    try:
+        with counted("measure networks", len(networks)) as advance:
+            for network in networks:
+                try:
+                    source.of(network)
+                except NoisyError as error:
+                    click.echo(f"mnv3gen: warning: {error.problem}", err=True)
+                advance()
+    finally:
+        source.close()
 
 
 def _summary(outcome: Outcome) -> dict[str, Any]:

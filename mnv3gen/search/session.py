@@ -15,6 +15,7 @@ from mnv3gen.search.accuracy import Kind as EvaluatorKind
 from mnv3gen.search.accuracy.holdout import searched_data
 from mnv3gen.search.controllers import make_controller
 from mnv3gen.search.finalists import Finalist, best_trials, measure_finalists, write_finalists
+from mnv3gen.search.footprint import open_space_latency
 from mnv3gen.search.latency import LatencySource, open_latency
 from mnv3gen.search.nas import ROUND, Nas, check_space
 from mnv3gen.search.reward import EXPONENTS
@@ -138,7 +139,7 @@ def search(request: Request, watcher: Watcher) -> Outcome:
     nothing.
     """
     check_space(request.space)
-    latency = open_latency(request.latency, request.device, request.table)
+    latency = open_space_latency(request.latency, request.space, request.device, request.table)
     try:
         check_target(request.space, latency, request.target_ms)
         resumed = settle(request.folder, request.settings)

@@ -27,8 +27,8 @@ from mnv3gen.train.data.pixels import Inputs
 
 Tensor: TypeAlias = torch.Tensor
 CHUNK = 256
-CALIBRATION = 1024  # training pictures that batch normalization's averages are of
-MOST_HELD_OUT = 4000  # pictures that are classified
+CALIBRATION = 512  # training pictures that batch normalization's averages are of
+MOST_HELD_OUT = 2000  # pictures that are classified
 
 
 class Supernet:

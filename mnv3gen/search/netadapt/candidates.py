@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mnv3gen.errors import NoisyError
 from mnv3gen.search.latency import Latency, LatencySource
-from mnv3gen.search.netadapt.shrink import Site, sites, smaller
+from mnv3gen.search.netadapt.shrink import Site, smaller
 from mnv3gen.tables.network import Network
 
 
@@ -22,25 +21,24 @@ class Candidate:
     reason: str = ""
 
 
-def candidates(
-    network: Network, source: LatencySource, most_ms: float, divisor: int
-) -> Iterator[Candidate]:
-    """For every site the largest size with which the network takes at most `most_ms`.
+def candidate(
+    network: Network, site: Site, source: LatencySource, most_ms: float, divisor: int
+) -> Candidate | None:
+    """The largest size of a site with which the network takes at most `most_ms`.
 
-    Sites that cannot get so small are left out. Raises as `LatencySource.of`, but for times that
-    are too noisy, which give a candidate without a latency.
+    None if it cannot get so small. Raises as `LatencySource.of`, but for times that are too noisy,
+    which give a candidate without a latency.
     """
-    for site in sites(network):
-        options = list(smaller(network, site, divisor))
-        try:
-            found = _largest(options, source, most_ms)
-        except NoisyError as error:
-            size, smallest = options[-1]
-            yield Candidate(site, size, smallest, None, str(error))
-            continue
-        if found is not None:
-            (size, shrunk), latency = found
-            yield Candidate(site, size, shrunk, latency)
+    options = list(smaller(network, site, divisor))
+    try:
+        found = _largest(options, source, most_ms)
+    except NoisyError as error:
+        size, smallest = options[-1]
+        return Candidate(site, size, smallest, None, str(error))
+    if found is None:
+        return None
+    (size, shrunk), latency = found
+    return Candidate(site, size, shrunk, latency)
 
 
 Option = tuple[int, Network]

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from mnv3gen.errors import InputError, Mnv3genError
 from mnv3gen.graph.expand import expand
 from mnv3gen.graph.weights import load_weights
 from mnv3gen.measure.paired import Paired
 from mnv3gen.search.latency import LatencySource
 from mnv3gen.search.netadapt import journal
-from mnv3gen.search.netadapt.candidates import Candidate, candidates
+from mnv3gen.search.netadapt.candidates import Candidate, candidate
 from mnv3gen.search.netadapt.final import Final, finish, pretrained
 from mnv3gen.search.netadapt.journal import Proposal, Step, Verified
 from mnv3gen.search.netadapt.learning import Learning, held_out, plain
@@ -170,29 +172,31 @@ class _Run:
         """Every site's proposal, judged; what a killed run had judged is taken as it is."""
         delta_ms = self.request.delta * self.steps.entries[0].latency.ms * MORE**attempt
         most = last.latency.ms - delta_ms
-        self.watcher.busy(f"step {last.number + 1}: look for proposals")
-        found = list(candidates(network, self.source, most, self.request.divisor))
+        places = sites(network)
         judged: list[Proposal] = []
-        for number, candidate in enumerate(found, 1):
-            self.watcher.proposed(last.number + 1, number, len(found))
-            judged.append(self._judged(last, attempt, candidate, network, weights))
+        for number, site in enumerate(places, 1):
+            self.watcher.proposed(last.number + 1, number, len(places))
+            known = self.judged.get((last.number + 1, attempt, site.name))
+            if known is not None and self._has_weights(known):
+                judged.append(known)
+                continue
+            found = candidate(network, site, self.source, most, self.request.divisor)
+            if found is not None:
+                judged.append(self._judged(last, attempt, found, network, weights))
         return judged
 
     def _judged(
         self, last: Step, attempt: int, candidate: Candidate, network: Network, weights: Weights
     ) -> Proposal:
-        known = self.judged.get((last.number + 1, attempt, candidate.site.name))
-        table = format_network(candidate.network)
-        if known is not None and known.table == table and self._has_weights(known):
-            return known
         began = time.monotonic()
-        proposal = _unjudged(last, attempt, candidate, table)
+        proposal = _unjudged(last, attempt, candidate)
         if candidate.latency is not None:
             seed = self.request.seed + 1000 * (last.number + 1)
-            start = populated(weights, network, candidate.network, self.request.importance, seed)
+            importance = self.request.importance
+            start = populated(weights, network, candidate.network, importance, seed)
             tuned = self.learning.tuned(candidate.network, start, seed, self.watcher.fine_tuned)
             change = tuned.accuracy - last.accuracy
-            proposal = _with(
+            proposal = msgspec.structs.replace(
                 proposal,
                 accuracy=tuned.accuracy,
                 accuracy_change=change,
@@ -293,7 +297,7 @@ class _Run:
         files.write_weights(path, weights, metadata)
 
 
-def _unjudged(last: Step, attempt: int, candidate: Candidate, table: str) -> Proposal:
+def _unjudged(last: Step, attempt: int, candidate: Candidate) -> Proposal:
     latency = candidate.latency
     return Proposal(
         step=last.number + 1,
@@ -302,15 +306,9 @@ def _unjudged(last: Step, attempt: int, candidate: Candidate, table: str) -> Pro
         kind=candidate.site.kind,
         before=candidate.site.size,
         after=candidate.size,
-        table=table,
+        table=format_network(candidate.network),
         latency=last.latency if latency is None else latency,
         reduction_ms=0.0 if latency is None else last.latency.ms - latency.ms,
         state="ok" if latency is not None else "failed",
         reason=candidate.reason,
     )
-
-
-def _with(proposal: Proposal, **fields: float) -> Proposal:
-    import msgspec
-
-    return msgspec.structs.replace(proposal, **fields)

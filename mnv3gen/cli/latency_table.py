@@ -13,7 +13,9 @@ from mnv3gen.cli.options import json_option
 
 if TYPE_CHECKING:
     from mnv3gen.measure.kernels import KernelMeasurer
+    from mnv3gen.measure.protocol import Protocol
     from mnv3gen.tables.network import Network
+    from mnv3gen.targets import Target
 
 EPILOG = """\b
 Spaces: mnasnet, mnasnet-inverted, or a TOML file (docs/latency.md).
@@ -75,6 +77,8 @@ def command(
         lines = ", ".join(map(str, records.damaged[:5]))
         click.echo(f"mnv3gen: warning: {folder / FILE}: skipped damaged lines {lines}", err=True)
     protocol = Protocol(cpu=chosen.cpu, runs=runs, warmup=2, cool_down=cool_down)
+    if space is not None and not (networks or all_networks):
+        protocol = _of_space(space, compiled_for, folder, protocol)
     session = Session(chosen)
     measurer = KernelMeasurer(session, compiled_for, protocol, records)
     if not as_json:
@@ -82,7 +86,7 @@ def command(
         click.echo(f"target    {compiled_for.name}: {compiled_for.description}")
         click.echo(f"records   {folder / FILE}")
     try:
-        summary = _measure(measurer, wanted, folder, jobs, build_only)
+        summary = measure_kernels(measurer, wanted, folder, jobs, build_only)
     finally:
         session.close()
     if output is not None:
@@ -106,12 +110,26 @@ def _wanted(networks: tuple[str, ...], space: str | None, every: bool) -> Iterab
         yield from map(get, classifiers())
 
 
-def _measure(
+def _of_space(name: str, target: Target, folder: Path, base: Protocol) -> Protocol:
+    """The protocol with the sizes of the space's networks."""
+    from mnv3gen.cli.progress import counted
+    from mnv3gen.measure import table
+    from mnv3gen.search.footprint import protocol_for
+    from mnv3gen.search.spaces import load_space
+
+    space, plans = load_space(name), table.open_plans(target, folder)
+    pieces = list(space.pieces())
+    with counted("plan", len(plans.new_pieces(pieces))) as advance:
+        table.plan(plans, pieces, advance)
+    return protocol_for(space, plans, base)
+
+
+def measure_kernels(
     measurer: KernelMeasurer,
     networks: list[Network],
     folder: Path,
-    jobs: int | None,
-    build_only: bool,
+    jobs: int | None = None,
+    build_only: bool = False,
 ) -> dict[str, Any]:
     """Plan, compile, measure, each with its bar."""
     from mnv3gen.cli.progress import counted

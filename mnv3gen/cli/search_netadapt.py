@@ -22,9 +22,9 @@ measured: both networks are compiled and run in turns. The result is trained fro
 
 \b
 Latencies that proposals are made by (--latency):
+  table    the sum of kernels, each measured when it is met first; with --table only of that one
   model    kernels that were measured, others guessed from them (`mnv3gen latency-table`)
-  table    kernels that were measured; others are refused
-  compile  every proposal compiled and measured whole: needs nothing, takes longest
+  compile  every proposal compiled and measured whole: takes longest
 
 \b
 Examples:
@@ -48,7 +48,7 @@ SECONDS = 0.1  # of a turn, when two networks are compared
 @click.option("--device", default="local", show_default=True, help="See `mnv3gen devices`.")
 @click.option("--target", metavar="T", help="What to compile for it.  [default: the device's]")
 @click.option("--cpu", type=click.IntRange(min=0), help="The processor.  [default: the device's]")
-@click.option("--latency", default="model", show_default=True, help="model, table or compile.")
+@click.option("--latency", default="table", show_default=True, help="table, model or compile.")
 @click.option(
     "--table",
     type=click.Path(path_type=Path),
@@ -196,16 +196,21 @@ def _run(request: Request, device: Device, table: Path | None, quiet: bool) -> O
     from mnv3gen.measure.protocol import Protocol
     from mnv3gen.search.latency import open_latency
     from mnv3gen.search.measured import MeasuredLatency, open_session
+    from mnv3gen.search.netadapt.growing import GrowingTable
     from mnv3gen.search.netadapt.session import run
+    from mnv3gen.search.netadapt.shrink import least
     from mnv3gen.targets import load
 
-    session = open_session(device)
+    session, target = open_session(device), load(request.target)
+    comparer = MeasuredLatency(session, target, Protocol(cpu=device.cpu, seconds=SECONDS))
     try:
-        source = open_latency(request.latency, device, table)
-        timing = Protocol(cpu=device.cpu, seconds=SECONDS)
-        comparer = MeasuredLatency(session, load(request.target), timing)
         with NetAdaptPrinter(quiet, request.fine_tune) as printer:
-            return run(request, source, comparer, printer)
+            if request.latency != "table" or table is not None:
+                source = open_latency(request.latency, device, table)
+                return run(request, source, comparer, printer)
+            smallest = least(request.network, request.divisor)
+            growing = GrowingTable(session, target, request.network, smallest, printer.busy)
+            return run(request, growing, comparer, printer, growing.prepare)
     finally:
         session.close()
 

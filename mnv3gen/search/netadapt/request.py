@@ -46,7 +46,7 @@ class Request:
     device: str
     target: str
     target_ms: float
-    latency: Kind = "model"
+    latency: Kind = "table"
     metric: Metric = "ratio"
     importance: Importance = "l2"
     delta: float = 0.01

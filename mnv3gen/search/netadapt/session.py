@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -22,7 +23,7 @@ from mnv3gen.search.netadapt.journal import Proposal, Step, Verified
 from mnv3gen.search.netadapt.learning import Learning, held_out, plain
 from mnv3gen.search.netadapt.populate import Weights, populated
 from mnv3gen.search.netadapt.request import Request, begin
-from mnv3gen.search.netadapt.shrink import least, sites
+from mnv3gen.search.netadapt.shrink import Site, least, sites, smaller
 from mnv3gen.search.netadapt.watch import Watcher
 from mnv3gen.tables.format import format_network
 from mnv3gen.tables.network import Network
@@ -51,10 +52,19 @@ class Outcome:
     final: Final
 
 
+Prepare: TypeAlias = Callable[[Sequence[Network]], None]
+
+
 def run(
-    request: Request, source: LatencySource, comparer: Comparer, watcher: Watcher | None = None
+    request: Request,
+    source: LatencySource,
+    comparer: Comparer,
+    watcher: Watcher | None = None,
+    prepare: Prepare = lambda networks: None,
 ) -> Outcome:
     """Shrink to the target, or go on with a run of that folder, and train what came of it.
+
+    `prepare` is told of all networks that `source` may be asked for in a step, before it is.
 
     InputError for a table without bnecks, a target that cannot be reached or that the seed is
     within, too few pictures, and the folder of another run. DeviceLostError if the device is gone,
@@ -64,14 +74,20 @@ def run(
     sites(request.network)
     held_out(request.data, request.hold_out)
     begin(request)
-    return _Run(request, source, comparer, watcher or Watcher()).run()
+    return _Run(request, source, comparer, watcher or Watcher(), prepare).run()
 
 
 class _Run:
     def __init__(
-        self, request: Request, source: LatencySource, comparer: Comparer, watcher: Watcher
+        self,
+        request: Request,
+        source: LatencySource,
+        comparer: Comparer,
+        watcher: Watcher,
+        prepare: Prepare,
     ) -> None:
         self.request, self.source, self.comparer = request, source, comparer
+        self.prepare = prepare
         self.watcher, self.folder = watcher, request.folder
         self.learning = Learning(
             data=held_out(request.data, request.hold_out),
@@ -173,6 +189,7 @@ class _Run:
         delta_ms = self.request.delta * self.steps.entries[0].latency.ms * MORE**attempt
         most = last.latency.ms - delta_ms
         places = sites(network)
+        self._prepare(network, places)
         judged: list[Proposal] = []
         for number, site in enumerate(places, 1):
             self.watcher.proposed(last.number + 1, number, len(places))
@@ -184,6 +201,10 @@ class _Run:
             if found is not None:
                 judged.append(self._judged(last, attempt, found, network, weights))
         return judged
+
+    def _prepare(self, network: Network, places: Sequence[Site]) -> None:
+        divisor = self.request.divisor
+        self.prepare([it for site in places for _, it in smaller(network, site, divisor)])
 
     def _judged(
         self, last: Step, attempt: int, candidate: Candidate, network: Network, weights: Weights

@@ -100,7 +100,8 @@ class RayWorkers:
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Result]:
         """The results as they come."""
-        waiting, running = list(jobs), {}
+        waiting = list(jobs)
+        running: dict[Any, Any] = {}
         idle = list(self.actors)
         while waiting or running:
             while waiting and idle:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from mnv3gen.search.accuracy import EvaluatorSpec
 from mnv3gen.search.accuracy.tabulated import Tabulated
@@ -67,7 +68,7 @@ def write_truth(folder: Path, space: Space) -> Path:
 class TableLatency:
     """The table's latencies; `fails` may raise for a number of the call."""
 
-    name = "table"
+    name: Literal["table"] = "table"
 
     def __init__(self, table: Tabulated, fails: Callable[[int], None] = lambda call: None) -> None:
         self.table, self.fails, self.calls = table, fails, 0

@@ -23,11 +23,11 @@ Choose: TypeAlias = Callable[[int, Tensor], Tensor]
 """A decision's number and logarithms of probabilities (n, options) to choices (n,)."""
 
 HIDDEN = 64
-RATE = 0.005
+RATE = 0.001
 CLIP = 0.2  # how far a probability may move from what it was, Schulman's epsilon
 UPDATES = 8  # steps on the trials of the last few rounds
 MEMORY = 32  # trials that are learned from together: four rounds of eight
-ENTROPY = 0.02  # of the bonus for being undecided
+ENTROPY = 0.05  # of the bonus for being undecided
 BASELINE = 0.8  # that a round keeps of the mean reward
 FORBIDDEN = -1e9
 

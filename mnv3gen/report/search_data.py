@@ -10,13 +10,14 @@ from typing import TypeVar
 import msgspec
 
 from mnv3gen.errors import InputError
+from mnv3gen.search.finalists import BEST, Finalist, read_finalists
 from mnv3gen.search.netadapt import final as finals
 from mnv3gen.search.netadapt import request as requests
 from mnv3gen.search.netadapt.journal import STEPS, Step, steps_of
+from mnv3gen.search.settings import FILE as NAS
 from mnv3gen.search.trials import FILE as TRIALS
 from mnv3gen.search.trials import Trial, read_trials
 
-NAS, FINALISTS, BEST = "search.json", "finalists.json", "best.bneck"
 T = TypeVar("T")
 HEADER = ("name", "ms", "accuracy")
 
@@ -39,7 +40,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     settings: dict[str, object]
     trials: tuple[Trial, ...]
-    finalists: tuple[dict[str, object], ...] = ()
+    finalists: tuple[Finalist, ...] = ()
     best: str = ""
 
 
@@ -153,15 +154,13 @@ def _point(row: dict[str, str], place: str) -> Point:
 
 
 def _search(folder: Path) -> Search:
-    best, finalists = folder / BEST, _finalists(folder / FINALISTS)
+    best = folder / BEST
     trials = tuple(read_trials(folder)) if (folder / TRIALS).is_file() else ()
     return Search(
         name=folder.name,
         settings=_decoded(folder / NAS, dict[str, object]),
         trials=trials,
-        finalists=tuple(_decoded(finalists, list[dict[str, object]]))
-        if finalists.is_file()
-        else (),
+        finalists=tuple(read_finalists(folder)),
         best=best.read_text(encoding="utf-8") if best.is_file() else "",
     )
 

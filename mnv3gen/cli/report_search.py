@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -125,6 +126,7 @@ def _folder(name: str) -> Path:
 
 def _tables(content: Content, against: str) -> tuple[Network, Network] | None:
     """The chosen table, NetAdapt's if there is one, and the one beside it in the same form."""
+    from mnv3gen.report.rows import likeness
     from mnv3gen.tables.parse import parse
     from mnv3gen.tables.scaling import with_classes
     from mnv3gen.tables.zoo import resolve
@@ -134,9 +136,13 @@ def _tables(content: Content, against: str) -> tuple[Network, Network] | None:
     if not found:
         return None
     chosen = parse(found[0])
-    beside = resolve(against)
+    forms = [resolve(against)]
     if Path(against).suffix != ".bneck":
-        beside = resolve(against, resolution=f"{chosen.height}x{chosen.width}")
+        size = f"{chosen.height}x{chosen.width}"
+        forms = [resolve(against, resolution=size)]
+        with contextlib.suppress(InputError):
+            forms.append(resolve(against, resolution=size, variants=("small-pictures",)))
+    beside = max(forms, key=lambda it: likeness(chosen, it))
     return chosen, with_classes(beside, chosen.classes)
 
 

@@ -35,13 +35,19 @@ def pairs(left: Network, right: Network) -> list[Pair]:
     ours, theirs = (_rows(network) for network in (left, right))
     keys = [[_key(row, shape) for row, shape in each] for each in (ours, theirs)]
     found: list[Pair] = []
-    matcher = difflib.SequenceMatcher(None, *keys, autojunk=False)
+    matcher = difflib.SequenceMatcher(None, keys[0], keys[1], autojunk=False)
     for _, first, last, begin, end in matcher.get_opcodes():
         one = [_cells(*it) for it in ours[first:last]]
         other = [_cells(*it) for it in theirs[begin:end]]
         for index in range(max(len(one), len(other))):
             found.append(Pair(_at(one, index), _at(other, index)))
     return found
+
+
+def likeness(left: Network, right: Network) -> float:
+    """The share of rows that stand at the same places of the image: 1 for all."""
+    keys = [[_key(row, shape) for row, shape in _rows(network)] for network in (left, right)]
+    return difflib.SequenceMatcher(None, keys[0], keys[1], autojunk=False).ratio()
 
 
 def _rows(network: Network) -> list[tuple[Row, Shape]]:

@@ -148,9 +148,7 @@ def _tables(chosen: Network, reference: Network) -> Section:
     names = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS * 2)
     rows = "".join(map(_pair, pairs(chosen, reference)))
     table = f"<thead><tr>{head}</tr><tr>{names}</tr></thead><tbody>{rows}</tbody>"
-    words = (
-        "<p>Rows at the same place of the image stand beside each other; what differs is marked."
-    )
+    words = "<p>Rows at the same place of the image stand side by side; what differs is marked."
     return Section(
         f"The chosen table beside {reference.name}, row by row",
         f'{words}</p><div class="wide"><table>{table}</table></div>',

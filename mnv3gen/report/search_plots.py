@@ -157,13 +157,13 @@ def _figure(x: str, y: str, tips: list[tuple[str, str]]) -> Any:
     from bokeh.plotting import figure
 
     wheel = WheelZoomTool()
-    tools = [wheel, BoxZoomTool(), PanTool(), ResetTool(), SaveTool(), HoverTool(tooltips=tips)]
+    buttons = [BoxZoomTool(), ResetTool(), PanTool(), wheel, SaveTool()]
     found = figure(
         height=HEIGHT,
         sizing_mode="stretch_width",
         x_axis_label=x,
         y_axis_label=y,
-        tools=tools,
+        tools=[*buttons, HoverTool(tooltips=tips)],
         toolbar_location="above",
         active_drag=None,
         active_scroll=wheel,
@@ -177,7 +177,7 @@ def _finished(figure: Any) -> Any:
     if figure.legend:
         legend = figure.legend[0]
         figure.add_layout(legend, "below")
-        legend.click_policy = "hide"
+        legend.click_policy, legend.location = "hide", "left"
         legend.label_text_font_size = "9pt"
         legend.spacing, legend.padding = 0, 4
         figure.height = HEIGHT + 22 * len(legend.items)

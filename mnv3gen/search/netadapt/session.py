@@ -115,7 +115,8 @@ class _Run:
             if steps[-1].number >= self.request.most_steps:
                 break
             self._step(steps[-1])
-        final = finish(self.request, parse(steps[-1].table), self._final_pair, self.watcher)
+        network, weights = parse(steps[-1].table), self._file(steps[-1].number)
+        final = finish(self.request, network, weights, self._final_pair, self.watcher)
         return Outcome(tuple(steps), final)
 
     def _seed(self) -> None:

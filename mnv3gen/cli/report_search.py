@@ -92,8 +92,8 @@ def command(
     cases: Sequence[Measured] = () if study is None else read_study(study)
     tables = _tables(content, against)
     if measure:
-        cases = _measured(network, resolution, widths, device, target)
-        _keep(output.with_suffix(".study.json"), cases)
+        kept = output.with_suffix(".study.json")
+        cases = _measured(kept, network, resolution, widths, device, target)
     chosen, reference = tables or (None, None)
     text = page(content, cases, chosen, reference, title)
     files = write_files(output, text, content, cases, tables)
@@ -147,29 +147,40 @@ def _tables(content: Content, against: str) -> tuple[Network, Network] | None:
 
 
 def _measured(
+    path: Path,
     network: str,
     resolution: str | None,
     widths: tuple[str, ...],
     device: str,
     target: str | None,
 ) -> Sequence[Measured]:
+    """Measure the study's cases; each is in the file before the next one is measured."""
     from mnv3gen.cli.progress import counted
     from mnv3gen.devices.device import find_device, target_name
-    from mnv3gen.report.study import WIDTHS, cases, measured
+    from mnv3gen.report.study import WIDTHS, Refused, cases, measured
     from mnv3gen.search.latency import open_latency
 
     found = find_device(device, target)
     wanted = cases(widths or WIDTHS, network)
     source = open_latency("compile", found)
+    done: list[Measured] = []
     try:
         with counted("measure", len(wanted)) as advance:
-            return measured(wanted, resolution, source, (found.name, target_name(found)), advance)
+            place = found.name, target_name(found)
+            for each in measured(wanted, resolution, source, place):
+                advance()
+                if isinstance(each, Refused):
+                    title = f"{each.case.label}, width {each.case.width}"
+                    click.echo(f"mnv3gen: warning: {title}: left out: {each.reason}", err=True)
+                    continue
+                done.append(each)
+                _keep(path, done)
     finally:
         source.close()
+    return done
 
 
 def _keep(path: Path, cases: Sequence[Measured]) -> None:
-    """Write what was measured down, before anything is drawn of it."""
     import msgspec
 
     from mnv3gen.train.state import replace_bytes

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
-from mnv3gen.errors import InputError
+from mnv3gen.errors import InputError, NoisyError
 from mnv3gen.graph.count import count
 from mnv3gen.graph.expand import expand
 from mnv3gen.search.latency import Latency
@@ -63,6 +63,14 @@ class Case:
         return NAIVE in self.variants
 
 
+@dataclass(frozen=True)
+class Refused:
+    """A case whose times were too unsteady to be used."""
+
+    case: Case
+    reason: str
+
+
 class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A case that was measured; `top1` is the paper's, in per cent, where it prints one.
 
@@ -113,21 +121,22 @@ def cases(widths: Sequence[str] = WIDTHS, network: str = NETWORK) -> list[Case]:
 
 
 def measured(
-    wanted: Sequence[Case],
-    resolution: str | None,
-    source: Source,
-    place: tuple[str, str],
-    advance: Callable[[], None],
-) -> list[Measured]:
-    """Measure cases; `place` are the names of device and target. Raises as `Source.of`."""
-    found = []
+    wanted: Sequence[Case], resolution: str | None, source: Source, place: tuple[str, str]
+) -> Iterator[Measured | Refused]:
+    """Measure cases one by one; `place` are the names of device and target.
+
+    What stays noisy is refused; otherwise raises as `Source.of`.
+    """
     for case in wanted:
-        network = resolve(case.network, width=case.width, resolution=resolution)
-        for variant in case.variants:
-            network = apply_variant(network, variant)
-        found.append(_measured(case, network, source.of(network), place, resolution is None))
-        advance()
-    return found
+        try:
+            network = resolve(case.network, width=case.width, resolution=resolution)
+            for variant in case.variants:
+                network = apply_variant(network, variant)
+            latency = source.of(network)
+        except NoisyError as error:
+            yield Refused(case, error.problem)
+            continue
+        yield _measured(case, network, latency, place, resolution is None)
 
 
 def read_study(path: Path) -> tuple[Measured, ...]:

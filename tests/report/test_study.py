@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mnv3gen.errors import InputError
-from mnv3gen.report.study import Measured, cases, measured, read_study
+from mnv3gen.errors import InputError, NoisyError
+from mnv3gen.report.study import Measured, Refused, cases, measured, read_study
 from mnv3gen.search.latency import Latency
 from mnv3gen.tables.network import Network
 
@@ -22,7 +22,8 @@ class Rows:
 
 def of_the_paper() -> list[Measured]:
     """All cases of width 1."""
-    return measured(cases(("1.0",)), None, Rows(), ("pi", "rpi4"), lambda: None)
+    found = measured(cases(("1.0",)), None, Rows(), ("pi", "rpi4"))
+    return [it for it in found if isinstance(it, Measured)]
 
 
 def test_the_papers_figures_stand_beside() -> None:
@@ -49,6 +50,19 @@ def test_other_networks_have_no_components() -> None:
     found = cases(("0.5", "1.0"), "mobilenet_v3_small")
     assert {it.part for it in found} == {"nonlinearity"}
     assert len(found) == 2 * 7
+
+
+def test_noise_is_left_out() -> None:
+    class Noisy(Rows):
+        def of(self, network: Network) -> Latency:
+            if network.name == "mnasnet_a1":
+                raise NoisyError("pi", "unsteady")
+            return super().of(network)
+
+    found = list(measured(cases(("1.0",)), None, Noisy(), ("pi", "rpi4")))
+    refused = [it for it in found if isinstance(it, Refused)]
+    assert [(it.case.network, it.reason) for it in refused] == [("mnasnet_a1", "unsteady")]
+    assert len(found) == 7 + 7
 
 
 def test_what_is_no_study(tmp_path: Path) -> None:

@@ -126,3 +126,10 @@ def test_a_lost_device_is_no_loss(
     result = command(*asked, *target(0.88))
     assert result.code == 1
     assert "the same command goes on from here" in result.err
+
+
+@pytest.mark.parametrize("name", ["netadapt", "nas"])
+def test_help_has_examples(command: Command, name: str) -> None:
+    result = command("search", name, "--help")
+    assert result.code == 0
+    assert f"  mnv3gen search {name} " in result.out

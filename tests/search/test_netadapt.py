@@ -97,7 +97,7 @@ def request(folder: Path, **fields: Any) -> Any:
     from mnv3gen.train.recipe import load_recipe
 
     data, recipe = folder / "stripes.npz", folder / "recipe.toml"
-    given = {
+    given: dict[str, Any] = {
         "network": wide(),
         "data": open_data(str(data) if data.is_file() else str(write_stripes(data))),
         "spec": "stripes",
@@ -194,7 +194,7 @@ def test_halving_proposes_the_same() -> None:
 
     network, most = wide(), 0.93 * milliseconds(wide())
     for site in sites(network):
-        found = [candidate(network, site, Clock(kind), most, 8) for kind in ("table", "compile")]  # type: ignore[arg-type]
+        found = [candidate(network, site, Clock(kind), most, 8) for kind in ("table", "compile")]
         assert found[0] == found[1]
 
 

@@ -128,8 +128,9 @@ def command(
     if not as_json:
         _echo(request)
     outcome = _run(request, found, table, as_json)
-    click.echo(json.dumps(_summary(request, outcome), indent=1) if as_json else "")
-    if not as_json:
+    if as_json:
+        click.echo(json.dumps(_summary(request, outcome), indent=1))
+    else:
         _print(request, outcome)
 
 
@@ -193,14 +194,16 @@ def _weights(path: Path | None, network: Any) -> Any:
 
 def _run(request: Request, device: Device, table: Path | None, quiet: bool) -> Outcome:
     from mnv3gen.cli.netadapt_printer import NetAdaptPrinter
+    from mnv3gen.errors import DeviceLostError
     from mnv3gen.measure.protocol import Protocol
     from mnv3gen.search.latency import open_latency
     from mnv3gen.search.measured import MeasuredLatency, open_session
     from mnv3gen.search.netadapt.growing import GrowingTable
-    from mnv3gen.search.netadapt.session import run
+    from mnv3gen.search.netadapt.session import check, run
     from mnv3gen.search.netadapt.shrink import least
     from mnv3gen.targets import load
 
+    check(request)
     session, target = open_session(device), load(request.target)
     comparer = MeasuredLatency(session, target, Protocol(cpu=device.cpu, seconds=SECONDS))
     try:
@@ -211,6 +214,9 @@ def _run(request: Request, device: Device, table: Path | None, quiet: bool) -> O
             smallest = least(request.network, request.divisor)
             growing = GrowingTable(session, target, request.network, smallest, printer.busy)
             return run(request, growing, comparer, printer, growing.prepare)
+    except DeviceLostError:
+        click.echo("mnv3gen: what was done is kept: the same command goes on from here", err=True)
+        raise
     finally:
         session.close()
 

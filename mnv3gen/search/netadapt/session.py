@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
-from mnv3gen.errors import InputError, Mnv3genError
+from mnv3gen.errors import Mnv3genError
 from mnv3gen.graph.expand import expand
 from mnv3gen.graph.weights import load_weights
 from mnv3gen.measure.paired import Paired
@@ -22,26 +22,22 @@ from mnv3gen.search.netadapt.final import Final, finish, pretrained
 from mnv3gen.search.netadapt.journal import Proposal, Step, Verified
 from mnv3gen.search.netadapt.learning import Learning, held_out, plain
 from mnv3gen.search.netadapt.populate import Weights, populated
-from mnv3gen.search.netadapt.request import Request, begin
+from mnv3gen.search.netadapt.request import Request, begin, is_new
 from mnv3gen.search.netadapt.shrink import Site, least, sites, smaller
+from mnv3gen.search.netadapt.verify import ENOUGH, Comparer, check_target, compared, verified
 from mnv3gen.search.netadapt.watch import Watcher
 from mnv3gen.tables.format import format_network
 from mnv3gen.tables.network import Network
 from mnv3gen.tables.parse import parse
 from mnv3gen.train import folder as files
+from mnv3gen.train.learner import classifier_output
 from mnv3gen.train.state import replace_bytes, writing
+from mnv3gen.train.tasks.choose import task_of
 
 WORK = "proposals"  # the folder of weights that are not accepted yet
-ENOUGH = 0.9  # of delta: the measured reduction of a step that is accepted
-CERTAIN = 0.25  # of delta: the largest standard error of a measured ratio
 MORE = 1.5  # times the reduction that the proposals of the attempt before had
 
-
-class Comparer(Protocol):
-    """Measures two networks in turns on the device; see `measured.MeasuredLatency`."""
-
-    def compare(self, before: Network, after: Network, rounds: int, most_error: float) -> Paired:
-        """The times of both."""
+Prepare: TypeAlias = Callable[[Sequence[Network]], None]
 
 
 @dataclass(frozen=True)
@@ -50,9 +46,6 @@ class Outcome:
 
     steps: tuple[Step, ...]
     final: Final
-
-
-Prepare: TypeAlias = Callable[[Sequence[Network]], None]
 
 
 def run(
@@ -66,15 +59,26 @@ def run(
 
     `prepare` is told of all networks that `source` may be asked for in a step, before it is.
 
-    InputError for a table without bnecks, a target that cannot be reached or that the seed is
-    within, too few pictures, and the folder of another run. DeviceLostError if the device is gone,
-    NoisyError if its times are of no use, Mnv3genError if no proposal saves enough as measured:
-    what was done is kept, and the same call goes on from there.
+    InputError as `check`, for a target that cannot be reached or that the seed is within, and for
+    the folder of another run. DeviceLostError if the device is gone, NoisyError if its times are of
+    no use, Mnv3genError if no proposal saves enough as measured: what was done is kept, and the
+    same call goes on from there.
     """
-    sites(request.network)
-    held_out(request.data, request.hold_out)
+    check(request)
+    if is_new(request):
+        watcher = watcher or Watcher()
+        watcher.busy("measure the seed and the smallest network")
+        check_target(request, comparer)
     begin(request)
     return _Run(request, source, comparer, watcher or Watcher(), prepare).run()
+
+
+def check(request: Request) -> None:
+    """InputError for a table without bnecks, data that do not fit it, and too few pictures."""
+    sites(request.network)
+    task_of(request.network, request.data).check()
+    classifier_output(expand(request.network))
+    held_out(request.data, request.hold_out)
 
 
 class _Run:
@@ -111,14 +115,16 @@ class _Run:
             if steps[-1].number >= self.request.most_steps:
                 break
             self._step(steps[-1])
-        final = finish(self.request, parse(steps[-1].table), self._final_pair, self.watcher)
+        network, weights = parse(steps[-1].table), self._file(steps[-1].number)
+        final = finish(self.request, network, weights, self._final_pair, self.watcher)
         return Outcome(tuple(steps), final)
 
     def _seed(self) -> None:
         """Step 0: the seed, its weights and its latency, if the target is one that can be met."""
         network = self.request.network
         began = time.monotonic()
-        pair = self._checked_target(network)
+        self.watcher.busy("measure the seed")
+        pair = self._compared(network, least(network, self.request.divisor))
         weights = self.request.weights
         if weights is None:
             weights = pretrained(self.request, self.learning.data, self.watcher)
@@ -133,29 +139,6 @@ class _Run:
             seconds=time.monotonic() - began,
         )
         self._accept(step, network, weights)
-
-    def _checked_target(self, network: Network) -> Paired:
-        """The seed beside the smallest network; InputError if that is not fast enough."""
-        target = self.request.target_ms
-        self.watcher.busy("measure the seed and the smallest network")
-        fastest = least(network, self.request.divisor)
-        pair = self.comparer.compare(network, fastest, self.request.rounds, self._most_error)
-        if pair.after_ms > target:
-            raise InputError(
-                "a target that cannot be reached by shrinking this network",
-                place="--target-ms",
-                found=f"{target:g} ms",
-                expected=f"at least {pair.after_ms:.4g} ms, what the smallest network on the way "
-                f"takes: {pair.after_ms / target - 1:.0%} more; or a smaller seed",
-            )
-        if pair.before_ms <= target:
-            raise InputError(
-                "the network is as fast as that already",
-                place="--target-ms",
-                found=f"{target:g} ms",
-                expected=f"less than the {pair.before_ms:.4g} ms that it takes",
-            )
-        return pair
 
     def _step(self, last: Step) -> None:
         """Make proposals until one of them saves enough as measured too."""
@@ -236,22 +219,8 @@ class _Run:
         return sorted(judged, key=lambda it: (-(it.ratio if by_ratio else it.accuracy), it.site))
 
     def _verified(self, last: Step, network: Network, proposal: Proposal) -> Verified:
-        """Compile both and measure them in turns."""
         self.watcher.busy(f"step {last.number + 1}: measure {proposal.site}")
-        pair = self.comparer.compare(
-            network, parse(proposal.table), self.request.rounds, self._most_error
-        )
-        reduction = last.share * (1 - pair.ratio)
-        found = Verified(
-            site=proposal.site,
-            before_ms=pair.before_ms,
-            after_ms=pair.after_ms,
-            ratio=pair.ratio,
-            error=pair.error,
-            rounds=len(pair.ratios),
-            reduction=reduction,
-            accepted=reduction >= ENOUGH * self.request.delta,
-        )
+        found = verified(self.request, self.comparer, last, network, proposal)
         self.watcher.verified(last.number + 1, found)
         return found
 
@@ -289,14 +258,11 @@ class _Run:
         self.steps.add(step)
         self.watcher.stepped(step)
 
-    def _final_pair(self, network: Network) -> Paired:
-        return self.comparer.compare(
-            self.request.network, network, self.request.rounds, self._most_error
-        )
+    def _compared(self, before: Network, after: Network) -> Paired:
+        return compared(self.request, self.comparer, before, after)
 
-    @property
-    def _most_error(self) -> float:
-        return CERTAIN * self.request.delta
+    def _final_pair(self, network: Network) -> Paired:
+        return self._compared(self.request.network, network)
 
     def _file(self, number: int) -> Path:
         return self.folder / f"step-{number:02d}.safetensors"

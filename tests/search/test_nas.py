@@ -79,7 +79,7 @@ def test_a_noisy_measurement_is_never_a_reward(tmp_path: Path) -> None:
             raise NoisyError("pi", "a spread of 30%")
 
     search = search_of(tmp_path, fails=fails)
-    search.controller.tell = told.extend  # type: ignore[method-assign]
+    search.controller.tell = lambda results: told.extend(results)  # type: ignore[method-assign]
     trials = search.run(4)
     assert [trial.state for trial in trials] == ["ok", "failed", "ok", "ok"]
     assert (trials[1].reward, trials[1].latency) == (None, None)

@@ -13,6 +13,7 @@ from mnv3gen.cli.options import json_option
 
 if TYPE_CHECKING:
     from mnv3gen.measure.kernels import KernelMeasurer
+    from mnv3gen.measure.records import Record
     from mnv3gen.tables.network import Network
 
 EPILOG = """\b
@@ -22,6 +23,7 @@ Every kernel is written down as it is measured: a run that was stopped goes on w
 \b
 Examples:
   mnv3gen latency-table --space mnasnet --device pi -o table/
+  mnv3gen latency-table --space mnasnet --check 20     and measure 20 networks of it whole
   mnv3gen latency-table mobilenet_v3_large my_table.bneck --device local
   mnv3gen latency-table --all-networks --device ssh://pi@raspberrypi.local --target rpi4
 """
@@ -39,6 +41,11 @@ Examples:
 @click.option("--jobs", type=click.IntRange(min=1), help="Compilers at a time.  [default: all]")
 @click.option("--build-only", is_flag=True, help="Plan and compile, and measure another time.")
 @click.option(
+    "--check", metavar="N", type=click.IntRange(min=2),
+    help="Also measure N random networks of the space whole, and compare.",
+)  # fmt: skip
+@click.option("--seed", default=0, show_default=True, help="Of the choice of networks.")
+@click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Also write the table to this folder."
 )
 @json_option
@@ -53,6 +60,8 @@ def command(
     cool_down: float,
     jobs: int | None,
     build_only: bool,
+    check: int | None,
+    seed: int,
     output: Path | None,
     as_json: bool,
 ) -> None:
@@ -64,6 +73,7 @@ def command(
     chosen = find_device(device, target, cpu)
     compiled_for = load(target_name(chosen))
     wanted = list(_wanted(networks, space, all_networks))
+    checked = _chosen(space, check, seed)
     from mnv3gen.measure import export
     from mnv3gen.measure.kernels import KernelMeasurer
     from mnv3gen.measure.protocol import Protocol
@@ -82,7 +92,10 @@ def command(
         click.echo(f"target    {compiled_for.name}: {compiled_for.description}")
         click.echo(f"records   {folder / FILE}")
     try:
+        _compile(checked, compiled_for.name)
         summary = _measure(measurer, wanted, folder, jobs, build_only)
+        if checked and not build_only:
+            summary["check"] = _check(checked, measurer, folder)
     finally:
         session.close()
     if output is not None:
@@ -104,6 +117,49 @@ def _wanted(networks: tuple[str, ...], space: str | None, every: bool) -> Iterab
         yield resolve(name)
     if every:
         yield from map(get, classifiers())
+
+
+def _chosen(space: str | None, count: int | None, seed: int) -> list[Network]:
+    """The networks to compare with."""
+    from mnv3gen.measure.check import random_networks
+    from mnv3gen.search.spaces import load_space
+
+    if count is None:
+        return []
+    if space is None:
+        raise click.UsageError("--check takes networks of a --space")
+    return random_networks(load_space(space), count, seed)
+
+
+def _compile(networks: list[Network], target: str) -> None:
+    from mnv3gen.cli.progress import counted
+    from mnv3gen.measure.check import compile_all
+
+    if networks:
+        with counted("compile networks", len(networks)) as advance:
+            compile_all(networks, target, advance)
+
+
+def _check(networks: list[Network], measurer: KernelMeasurer, folder: Path) -> dict[str, Any]:
+    """Measure networks whole; how far the sums of their kernels are off."""
+    from dataclasses import asdict
+
+    from mnv3gen.cli.progress import counted
+    from mnv3gen.measure.check import measure_all, summarize
+    from mnv3gen.measure.latency import load_predictor
+    from mnv3gen.measure.validate import compared
+
+    target, fresh = measurer.target, []
+
+    def keep(record: Record) -> None:
+        measurer.records.add(record)
+        fresh.append(record)
+
+    with counted("measure networks", len(networks)) as advance:
+        measure_all(networks, measurer.session, target.name, keep, advance)
+    rows = compared(load_predictor(folder, target, learn=False), fresh)
+    found = asdict(summarize(rows)) if len(rows) > 1 else {"networks": len(rows)}
+    return found | {"noisy": sum(it.noisy for it in fresh), "rows": [asdict(it) for it in rows]}
 
 
 def _measure(
@@ -153,6 +209,19 @@ def _text(summary: dict[str, Any]) -> str:
     if summary["not_timed_alone"]:
         lines.append(f"          {summary['not_timed_alone']} of TVM's own, which are guessed")
     lines += [f"skipped   {name}: {reason}" for name, reason in summary["skipped"].items()]
+    if "check" in summary:
+        lines += _checked_lines(summary["check"])
     if "table" in summary:
         lines.append(f"table     {summary['table']}")
     return "\n".join(lines)
+
+
+def _checked_lines(check: dict[str, Any]) -> list[str]:
+    lines = [f"networks  {check['networks']} measured whole, {check['noisy']} more were noisy"]
+    if "median_error" in check:
+        median, largest = check["median_error"], check["largest_error"]
+        lines.append(
+            f"          sums of kernels are off by {median:.1%} (median), {largest:.1%} at most; "
+            f"rank correlation {check['rank_correlation']:.3f}"
+        )
+    return lines

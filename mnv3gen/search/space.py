@@ -127,19 +127,17 @@ class Space:
         """Small networks that together have every part that networks of this space consist of.
 
         Each has one block, with its repeated layer if it has any, after each width of the block
-        before; the first ones have the stem, the last ones the rows after the last block.
+        before; the first ones have the stem, the last ones the rows after the last block, the
+        first of which may be computed with it.
         """
         stem, blocks, tail = self._parts
-        sides = self._sides()
-        for number, seed in enumerate(blocks):
+        last = len(blocks) - 1
+        for number, (height, width) in enumerate(self._sides()):
+            before, after = stem if number == 0 else (), tail if number == last else ()
             for channels in self._widths(number):
                 for block in self._layers(number):
-                    rows = self._rows(number, block, channels)
-                    shape = (*sides[number], channels)
-                    yield self._piece((*stem, *rows) if number == 0 else rows, shape, number)
-            del seed
-        for channels in self._widths(len(blocks)):
-            yield self._piece(tail, (*sides[len(blocks)], channels), len(blocks))
+                    rows = (*before, *self._rows(number, block, channels), *after)
+                    yield self._piece(rows, (height, width, channels), number)
 
     def _piece(self, rows: tuple[Row, ...], shape: Shape, number: int) -> Network:
         height, width, channels = shape if number else _shape(self.seed)
@@ -165,11 +163,11 @@ class Space:
         return sorted({block.layer.out for block in self.choices(number - 1)})
 
     def _sides(self) -> list[tuple[int, int]]:
-        """Height and width that each block reads, and those after the last."""
+        """Height and width that each block reads."""
         stem, blocks, _ = self._parts
         height, width, _ = row_shapes(self.seed)[len(stem)][0]
         sides = [(height, width)]
-        for seed in blocks:
+        for seed in blocks[:-1]:
             height, width = -(-height // seed.stride), -(-width // seed.stride)
             sides.append((height, width))
         return sides

@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
+from support.compiled import TINY
 
 from mnv3gen.errors import InputError
 from mnv3gen.measure.pieces import Key, pieces_of
@@ -27,12 +28,17 @@ layers = [0, 1]
 """
 
 
-@pytest.fixture(params=[*space_names(), "small"])
+@pytest.fixture(params=[*space_names(), "small", "tiny"])
 def space(request: pytest.FixtureRequest, tmp_path: Path) -> Space:
-    """The package's spaces, and one with layers that do not add their input."""
-    if request.param != "small":
+    """The package's spaces, one with layers that do not add their input, and one whose seed pools
+    right after its last block.
+    """
+    if request.param not in ("small", "tiny"):
         return load_space(request.param)
-    (tmp_path / "small.toml").write_text(SMALL)
+    (tmp_path / "tiny.bneck").write_text(TINY)
+    tiny = SMALL.replace("mnasnet_a1", "tiny.bneck").replace(', "none"', "")
+    text = SMALL if request.param == "small" else tiny
+    (tmp_path / "small.toml").write_text(text)
     return load_space(str(tmp_path / "small.toml"))
 
 

@@ -13,8 +13,9 @@ from mnv3gen.cli.options import json_option
 
 if TYPE_CHECKING:
     from mnv3gen.measure.kernels import KernelMeasurer
-    from mnv3gen.measure.records import Record
+    from mnv3gen.measure.protocol import Protocol
     from mnv3gen.tables.network import Network
+    from mnv3gen.targets import Target
 
 EPILOG = """\b
 Spaces: mnasnet, mnasnet-inverted, or a TOML file (docs/latency.md).
@@ -73,18 +74,21 @@ def command(
     chosen = find_device(device, target, cpu)
     compiled_for = load(target_name(chosen))
     wanted = list(_wanted(networks, space, all_networks))
-    checked = _chosen(space, check, seed)
+    from mnv3gen.cli.latency_check import check_networks, chosen_networks, compile_networks
     from mnv3gen.measure import export
     from mnv3gen.measure.kernels import KernelMeasurer
     from mnv3gen.measure.protocol import Protocol
     from mnv3gen.measure.session import Session
 
+    checked = chosen_networks(space, check, seed)
     folder = records_folder(chosen.name)
     records = Records(folder / FILE)
     if records.damaged:
         lines = ", ".join(map(str, records.damaged[:5]))
         click.echo(f"mnv3gen: warning: {folder / FILE}: skipped damaged lines {lines}", err=True)
     protocol = Protocol(cpu=chosen.cpu, runs=runs, warmup=2, cool_down=cool_down)
+    if space is not None and not (networks or all_networks):
+        protocol = _of_space(space, compiled_for, folder, protocol)
     session = Session(chosen)
     measurer = KernelMeasurer(session, compiled_for, protocol, records)
     if not as_json:
@@ -92,10 +96,10 @@ def command(
         click.echo(f"target    {compiled_for.name}: {compiled_for.description}")
         click.echo(f"records   {folder / FILE}")
     try:
-        _compile(checked, compiled_for.name)
-        summary = _measure(measurer, wanted, folder, jobs, build_only)
+        compile_networks(checked, compiled_for.name)
+        summary = measure_kernels(measurer, wanted, folder, jobs, build_only)
         if checked and not build_only:
-            summary["check"] = _check(checked, measurer, folder)
+            summary["check"] = check_networks(checked, measurer, folder)
     finally:
         session.close()
     if output is not None:
@@ -119,55 +123,26 @@ def _wanted(networks: tuple[str, ...], space: str | None, every: bool) -> Iterab
         yield from map(get, classifiers())
 
 
-def _chosen(space: str | None, count: int | None, seed: int) -> list[Network]:
-    """The networks to compare with."""
-    from mnv3gen.measure.check import random_networks
+def _of_space(name: str, target: Target, folder: Path, base: Protocol) -> Protocol:
+    """The protocol with the sizes of the space's networks."""
+    from mnv3gen.cli.progress import counted
+    from mnv3gen.measure import table
+    from mnv3gen.search.footprint import protocol_for
     from mnv3gen.search.spaces import load_space
 
-    if count is None:
-        return []
-    if space is None:
-        raise click.UsageError("--check takes networks of a --space")
-    return random_networks(load_space(space), count, seed)
+    space, plans = load_space(name), table.open_plans(target, folder)
+    pieces = list(space.pieces())
+    with counted("plan", len(plans.new_pieces(pieces))) as advance:
+        table.plan(plans, pieces, advance)
+    return protocol_for(space, plans, base)
 
 
-def _compile(networks: list[Network], target: str) -> None:
-    from mnv3gen.cli.progress import counted
-    from mnv3gen.measure.check import compile_all
-
-    if networks:
-        with counted("compile networks", len(networks)) as advance:
-            compile_all(networks, target, advance)
-
-
-def _check(networks: list[Network], measurer: KernelMeasurer, folder: Path) -> dict[str, Any]:
-    """Measure networks whole; how far the sums of their kernels are off."""
-    from dataclasses import asdict
-
-    from mnv3gen.cli.progress import counted
-    from mnv3gen.measure.check import measure_all, summarize
-    from mnv3gen.measure.latency import load_predictor
-    from mnv3gen.measure.validate import compared
-
-    target, fresh = measurer.target, []
-
-    def keep(record: Record) -> None:
-        measurer.records.add(record)
-        fresh.append(record)
-
-    with counted("measure networks", len(networks)) as advance:
-        measure_all(networks, measurer.session, target.name, keep, advance)
-    rows = compared(load_predictor(folder, target, learn=False), fresh)
-    found = asdict(summarize(rows)) if len(rows) > 1 else {"networks": len(rows)}
-    return found | {"noisy": sum(it.noisy for it in fresh), "rows": [asdict(it) for it in rows]}
-
-
-def _measure(
+def measure_kernels(
     measurer: KernelMeasurer,
     networks: list[Network],
     folder: Path,
-    jobs: int | None,
-    build_only: bool,
+    jobs: int | None = None,
+    build_only: bool = False,
 ) -> dict[str, Any]:
     """Plan, compile, measure, each with its bar."""
     from mnv3gen.cli.progress import counted
@@ -210,18 +185,9 @@ def _text(summary: dict[str, Any]) -> str:
         lines.append(f"          {summary['not_timed_alone']} of TVM's own, which are guessed")
     lines += [f"skipped   {name}: {reason}" for name, reason in summary["skipped"].items()]
     if "check" in summary:
-        lines += _checked_lines(summary["check"])
+        from mnv3gen.cli.latency_check import lines_of
+
+        lines += lines_of(summary["check"])
     if "table" in summary:
         lines.append(f"table     {summary['table']}")
     return "\n".join(lines)
-
-
-def _checked_lines(check: dict[str, Any]) -> list[str]:
-    lines = [f"networks  {check['networks']} measured whole, {check['noisy']} more were noisy"]
-    if "median_error" in check:
-        median, largest = check["median_error"], check["largest_error"]
-        lines.append(
-            f"          sums of kernels are off by {median:.1%} (median), {largest:.1%} at most; "
-            f"rank correlation {check['rank_correlation']:.3f}"
-        )
-    return lines

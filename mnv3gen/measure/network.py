@@ -28,7 +28,7 @@ def check_network(session: Session, bundle: Bundle, cpu: int | None, name: str =
     DeviceError if it computes wrong values.
     """
     session.put(bundle.benchmark, name)
-    run = _Run(name, bundle, cpu)
+    run = Executable(name, bundle, cpu)
     return session.retried(lambda: run(session, 0, 0, CHECK_SECONDS)).first_ms
 
 
@@ -48,7 +48,7 @@ def measure_networks(
     several = len(bundles) > 1
     networks = []
     for number, bundle in enumerate(bundles):
-        run = _Run(f"{PROGRAM}-{number}" if several else PROGRAM, bundle, protocol.cpu)
+        run = Executable(f"{PROGRAM}-{number}" if several else PROGRAM, bundle, protocol.cpu)
         first = check_network(session, bundle, protocol.cpu, run.program)
         networks.append(_Measured(run, protocol.runs_of(first), first))
     for _ in range(protocol.attempts):
@@ -58,14 +58,18 @@ def measure_networks(
 
 
 @dataclass(frozen=True)
-class _Run:
-    """A bundle's executable on the device."""
+class Executable:
+    """A bundle's executable, which lies on the device as `program`, on a processor."""
 
     program: str
     bundle: Bundle
     cpu: int | None
 
     def __call__(self, session: Session, runs: int, warmup: int, seconds: float) -> Checked:
+        """Run it so often, or with 0 only check it.
+
+        DeviceError if it ends otherwise than with right values and the times that were asked for.
+        """
         arguments = [f"./{self.program}", "--state", "--limit", str(round(seconds))]
         arguments += ["--cpu", str(self.cpu)] if self.cpu is not None else []
         timed = ["--times", "--runs", str(runs), "--warmup", str(warmup)]
@@ -101,7 +105,7 @@ class _Attempt:
 class _Measured:
     """A network, its runs in an attempt, the first run's milliseconds, and what came of it."""
 
-    run: _Run
+    run: Executable
     runs: int
     first_ms: float
     attempts: int = 0

@@ -74,18 +74,22 @@ class Predictor:
     def predict(self, network: Network) -> Prediction:
         """The prediction for a network. InputError if a kernel can be neither known nor guessed."""
         calls = self.plans.calls(network)
-        guessed = self._guesses(calls)
+        times = self.states(calls)
         shares = near_shares(calls, self.plans.target.core)
         large = self._largeness(calls)
         parts = []
         for call, near in zip(calls, shares, strict=True):
-            known = self.times.get(call.code)
-            ms = mixed(known or guessed[call.code], near, large) + self.overhead_ms
-            parts.append(Part(self._name(call.code), ms, known is not None))
+            ms = mixed(times[call.code], near, large) + self.overhead_ms
+            parts.append(Part(self._name(call.code), ms, call.code in self.times))
         whole = sum(part.ms for part in parts)
         error = 0.0 if self.model is None else self.model.error
         alone = sum((part.ms * error) ** 2 for part in parts if not part.measured) ** 0.5
         return Prediction(whole, 1.96 * ((whole * self.error) ** 2 + alone**2) ** 0.5, tuple(parts))
+
+    def states(self, calls: Sequence[Call]) -> Mapping[str, States]:
+        """The milliseconds of each kernel, measured or guessed. InputError as `predict`."""
+        known = {it.code: self.times[it.code] for it in calls if it.code in self.times}
+        return known | dict(self._guesses(calls))
 
     def _name(self, code: str) -> str:
         name = self._names.get(code)

@@ -11,6 +11,7 @@ from mnv3gen.measure.records import Record
 from mnv3gen.tables.parse import parse
 
 LEAST_ERROR = 0.01  # of whole networks: no clock of a shared machine is better
+MOST_CLOCK_MS = 0.0003  # that a kernel by itself pays for its clock, beside what is taken off
 UNKNOWN_ERROR = 0.05  # where no network was measured
 
 
@@ -47,8 +48,8 @@ def compared(predictor: Predictor, records: Sequence[Record]) -> list[Comparison
 def calibrate(predictor: Predictor, comparisons: Sequence[Comparison]) -> None:
     """Set what a call costs beside its kernel, and the error of whole networks.
 
-    The overhead is that of least squares over the relative errors, and not negative. The error is
-    of networks that the overhead was not fitted to: each is left out once.
+    The overhead is that of least squares over the relative errors. The error is of networks that
+    the overhead was not fitted to: each is left out once.
     """
     predictor.overhead_ms, predictor.error = overhead(comparisons), UNKNOWN_ERROR
     if len(comparisons) < 2:
@@ -62,7 +63,11 @@ def calibrate(predictor: Predictor, comparisons: Sequence[Comparison]) -> None:
 
 
 def overhead(comparisons: Sequence[Comparison]) -> float:
-    """Milliseconds a call: the least squares of (sum + calls * x) / measured - 1."""
+    """Milliseconds a call: the least squares of (sum + calls * x) / measured - 1.
+
+    It is a little below 0 where a kernel by itself pays more for its clock, a system call, than a
+    call costs in a network: in networks of few microseconds a kernel.
+    """
     share = sum((it.calls / it.measured_ms) ** 2 for it in comparisons)
     lack = sum((1 - it.sum_ms / it.measured_ms) * it.calls / it.measured_ms for it in comparisons)
-    return max(0.0, lack / share) if share else 0.0
+    return max(-MOST_CLOCK_MS, lack / share) if share else 0.0

@@ -12,6 +12,8 @@ from mnv3gen.measure.check import random_networks, summarize
 from mnv3gen.measure.validate import Comparison
 from mnv3gen.search.spaces import load_space
 
+POOL = "pool, 5x5 "
+HEAD = "conv2d, 1x1         -    24   -  HS  1\n"  # blocks are separate from what follows them
 SPACE = """\
 seed = "tiny.bneck"
 operators = ["bneck3"]
@@ -26,7 +28,7 @@ layers = [0]
 @pytest.fixture
 def space(tmp_path: Path) -> Path:
     """A space of 16 networks: 2 blocks, each of 2 kernels, with and without SE."""
-    (tmp_path / "tiny.bneck").write_text(TINY)
+    (tmp_path / "tiny.bneck").write_text(TINY.replace(POOL, f"{HEAD}{POOL}"))
     path = tmp_path / "space.toml"
     path.write_text(SPACE)
     return path

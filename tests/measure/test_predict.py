@@ -97,11 +97,12 @@ def test_the_overhead_of_calls_is_fitted_to_whole_networks() -> None:
     assert whole.error == 0.01
 
 
-def test_an_overhead_is_never_negative_and_the_error_is_that_of_others() -> None:
+def test_an_overhead_is_hardly_negative_and_the_error_is_that_of_others() -> None:
+    """At most 0.3 us a call are taken off: 5.485 of 5 ms, and 2.185 of 2."""
     networks = [Comparison("x", 50, 5.5, 5.0), Comparison("y", 50, 2.2, 2.0)]
     whole = predictor({})
     calibrate(whole, networks)
-    assert whole.overhead_ms == 0.0
-    assert whole.error == pytest.approx(0.1)
+    assert whole.overhead_ms == -0.0003
+    assert whole.error == pytest.approx(((0.097**2 + 0.0925**2) / 2) ** 0.5)
     calibrate(whole, [])
     assert (whole.overhead_ms, whole.error) == (0.0, 0.05)

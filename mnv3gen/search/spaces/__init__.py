@@ -26,6 +26,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     skip: tuple[str, ...]
     filters: tuple[str, ...]
     layers: tuple[int, ...]
+    tail: tuple[str, ...] = ("1",)
 
 
 def space_names() -> tuple[str, ...]:
@@ -65,7 +66,7 @@ def _space(file: _File, path: Path) -> Space:
     for kernel in file.kernels:
         if kernel not in (3, 5, 7):
             _refuse(path, "kernels", kernel, "3, 5 or 7")
-    for field in ("kernels", "squeeze", "filters", "layers"):
+    for field in ("kernels", "squeeze", "filters", "layers", "tail"):
         if not getattr(file, field):
             _refuse(path, field, "an empty list", "at least one choice")
     if "none" in file.skip and True in file.squeeze and network.conventions.gate != "sigmoid":
@@ -77,18 +78,19 @@ def _space(file: _File, path: Path) -> Space:
         kernels=file.kernels,
         squeeze=file.squeeze,
         skip=file.skip,
-        filters=tuple(_share(text, path) for text in file.filters),
+        filters=tuple(_share(text, path, "filters") for text in file.filters),
         layers=file.layers,
+        tail=tuple(_share(text, path, "tail") for text in file.tail),
     )
 
 
-def _share(text: str, path: Path) -> Fraction:
+def _share(text: str, path: Path, field: str) -> Fraction:
     try:
         share = Fraction(text)
     except (ValueError, ZeroDivisionError):
         share = Fraction(0)
     if not 0 < share <= 8:
-        _refuse(path, "filters", text, 'a fraction above 0 and at most 8, such as "3/4"')
+        _refuse(path, field, text, 'a fraction above 0 and at most 8, such as "3/4"')
     return share
 
 

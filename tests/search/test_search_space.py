@@ -12,7 +12,7 @@ from mnv3gen.errors import InputError
 from mnv3gen.measure.pieces import Key, pieces_of
 from mnv3gen.search.layers import Layer
 from mnv3gen.search.space import Block, Space
-from mnv3gen.search.spaces import load_space, space_names
+from mnv3gen.search.spaces import FILES, load_space
 from mnv3gen.tables.format import format_network
 from mnv3gen.tables.parse import parse
 from mnv3gen.tables.zoo import get
@@ -28,7 +28,7 @@ layers = [0, 1]
 """
 
 
-@pytest.fixture(params=[*space_names(), "small"])
+@pytest.fixture(params=[*FILES.names(), "small"])
 def space(request: pytest.FixtureRequest, tmp_path: Path) -> Space:
     """The package's spaces, and one with layers that do not add their input."""
     if request.param != "small":

@@ -37,7 +37,7 @@ COMMANDS = {
     "records": "List, merge and prune measurements.",
     "search": "Search for networks: NAS, NetAdapt.",
     "profile": "Where a bundle's work goes: time, instructions or modelled cycles, by kernel.",
-    "report": "The paper's latencies beside modelled cycles; how far those can be trusted.",
+    "report": "A page on searches; the paper's latencies beside modelled cycles.",
     "completion": "Print the shell's completion script.",
 }
 

@@ -25,7 +25,7 @@ class NetAdaptPrinter(Watcher):
         shown = not quiet and self.console.is_terminal
         self.bar = Progress(*columns, console=self.console, transient=True, disable=not shown)
         self.task = self.bar.add_task("starting", total=None)
-        self.trainings: list[Printer] = []
+        self.printer: Printer | None = None
 
     def __enter__(self) -> NetAdaptPrinter:
         self.bar.start()
@@ -37,12 +37,13 @@ class NetAdaptPrinter(Watcher):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._end_training()
         self.bar.stop()
-        for printer in self.trainings:
-            printer.bar.stop()
 
     def busy(self, text: str) -> None:
         """Show what is being done."""
+        self._end_training()
+        self.bar.start()
         self.bar.update(self.task, description=text, completed=0, total=None)
 
     def resumed(self, step: Step) -> None:
@@ -84,9 +85,14 @@ class NetAdaptPrinter(Watcher):
         """Epochs are shown as `mnv3gen train` shows them."""
         self.busy(f"train {what}")
         self._line(f"train     {what}")
-        self.bar.stop()
-        self.trainings.append(Printer(self.quiet).__enter__())
-        return self.trainings[-1]
+        self.bar.stop()  # there is one live display at a time
+        self.printer = Printer(self.quiet)
+        return self.printer.__enter__()
+
+    def _end_training(self) -> None:
+        if self.printer is not None:
+            self.printer.__exit__(None, None, None)
+            self.printer = None
 
     def _line(self, text: str) -> None:
         if not self.quiet:

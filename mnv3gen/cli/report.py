@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
+  mnv3gen report s/ n/ -o report.html         a page on searches, see `report search --help`
   mnv3gen report paper                        what is known, beside the paper's milliseconds
   mnv3gen report paper --table 3 --plot plots/ --json
   mnv3gen report paper --table 3 --model      compile and model what is missing or out of date
@@ -33,9 +34,32 @@ CHECK_HEADINGS = ("Measured", "Modelled", "Error %", "Instr/cycle", "Schedule", 
 FORMS = ("layers", "fused")
 
 
-@click.group(epilog=EPILOG)
+class Reports(click.Group):
+    """A group whose arguments are folders of searches, where they are no report's name."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """What is not the name of a report is for the one on searches."""
+        if args and args[0] not in self.commands:
+            from mnv3gen.cli.report_search import command as searches
+
+            return "search", searches, args[1:] if args[0] == "search" else args
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Options before any folder are the searches' too."""
+        if args and args[0].startswith("-") and args[0] not in ("-h", "--help"):
+            args = ["search", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=Reports, epilog=EPILOG)
 def command() -> None:
-    """Reports that set our numbers beside others'."""
+    """Pages on searches, and reports that set our numbers beside others'.
+
+    With folders of `mnv3gen search` (see `mnv3gen report search --help`), a page on them.
+    """
 
 
 @command.command()

@@ -11,6 +11,7 @@ from mnv3gen.errors import InputError, nearest_names
 COMMANDS = {
     "nas": ("search_nas", "Search a space's blocks for accuracy at a target latency."),
     "netadapt": ("search_netadapt", "Shrink a network layer by layer to a target latency."),
+    "tabulate": ("search_tabulate", "Write an exhaustive search as the table of a small space."),
     "controllers": ("search_controllers", "Compare controllers where the truth is tabulated."),
 }
 

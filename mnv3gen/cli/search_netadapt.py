@@ -128,8 +128,9 @@ def command(
     if not as_json:
         _echo(request)
     outcome = _run(request, found, table, as_json)
-    click.echo(json.dumps(_summary(request, outcome), indent=1) if as_json else "")
-    if not as_json:
+    if as_json:
+        click.echo(json.dumps(_summary(request, outcome), indent=1))
+    else:
         _print(request, outcome)
 
 
@@ -193,6 +194,7 @@ def _weights(path: Path | None, network: Any) -> Any:
 
 def _run(request: Request, device: Device, table: Path | None, quiet: bool) -> Outcome:
     from mnv3gen.cli.netadapt_printer import NetAdaptPrinter
+    from mnv3gen.errors import DeviceLostError
     from mnv3gen.measure.protocol import Protocol
     from mnv3gen.search.latency import open_latency
     from mnv3gen.search.measured import MeasuredLatency, open_session
@@ -211,6 +213,9 @@ def _run(request: Request, device: Device, table: Path | None, quiet: bool) -> O
             smallest = least(request.network, request.divisor)
             growing = GrowingTable(session, target, request.network, smallest, printer.busy)
             return run(request, growing, comparer, printer, growing.prepare)
+    except DeviceLostError:
+        click.echo("mnv3gen: what was done is kept: the same command goes on from here", err=True)
+        raise
     finally:
         session.close()
 

@@ -144,7 +144,7 @@ def search(request: Request, watcher: Watcher) -> Outcome:
         check_target(request.space, latency, request.target_ms)
         resumed = settle(request.folder, request.settings)
         if request.evaluator == "supernet":
-            from mnv3gen.search.accuracy.supernet import prepare
+            from mnv3gen.search.supernet.training import prepare
 
             prepare(request.spec, request.space, watcher.epoch_over)
         trials = _trials(request, latency, resumed, watcher)

@@ -140,6 +140,22 @@ class Space:
             tail = self._tails[point[-1]]
         return replace(self.seed, name=name or self.seed.name, rows=(*rows, *tail))
 
+    def labels(self, point: Point) -> list[str]:
+        """The place that each row of a point's table belongs to, whatever is chosen there.
+
+        "b2.1" is the second block's first layer, "stem.1" and "tail.1" are rows beside the blocks.
+        """
+        stem, blocks, tail = self._parts
+        labels = [f"stem.{row}" for row in range(1, len(stem) + 1)]
+        channels = stem[-1].out
+        for number, block in enumerate(point[: len(blocks)]):
+            for repeat in range(1, block.layers + 1):
+                rows = len(self._rows(number, replace(block, layers=repeat), channels))
+                have = sum(label.startswith(f"b{number + 1}.") for label in labels)
+                labels += [f"b{number + 1}.{repeat}"] * (rows - have)
+            channels = block.layer.out
+        return labels + [f"tail.{row}" for row in range(1, len(tail) + 1)]
+
     def point(self, network: Network) -> Point:
         """The point whose table this is. InputError if there is none."""
         seed = replace(self.seed, name=network.name, rows=network.rows)

@@ -15,6 +15,7 @@ import msgspec
 from mnv3gen.errors import InputError, Mnv3genError
 from mnv3gen.search.accuracy import Accuracy, Bar, EvaluatorSpec, open_evaluator
 from mnv3gen.search.space import Space
+from mnv3gen.search.threads import one_thread
 from mnv3gen.tables.parse import parse
 
 Result: TypeAlias = tuple[int, Accuracy | str]
@@ -99,7 +100,8 @@ class RayWorkers:
 
     def run(self, jobs: Sequence[Job]) -> Iterator[Result]:
         """The results as they come."""
-        waiting, running = list(jobs), {}
+        waiting = list(jobs)
+        running: dict[Any, Any] = {}
         idle = list(self.actors)
         while waiting or running:
             while waiting and idle:
@@ -164,11 +166,3 @@ def _evaluated(evaluator: Any, job: Job) -> Accuracy | str:
     except Mnv3genError as error:
         return str(error)
     return accuracy
-
-
-def one_thread() -> None:
-    """Have torch compute with one thread, where it is there: sums then have one order."""
-    if importlib.util.find_spec("torch") is not None:
-        import torch
-
-        torch.set_num_threads(1)

@@ -28,6 +28,7 @@ COMMANDS = (
     "latency-table",
     "predict",
     "records",
+    "search",
 )
 SLOW_TO_IMPORT = {"tvm", "torch", "onnx", "onnxruntime", "numpy", "unicorn", "capstone", "PIL"}
 
@@ -72,6 +73,10 @@ def test_an_unknown_command_offers_the_nearest() -> None:
         ["latency-table", "--help"],
         ["predict", "--help"],
         ["records", "--help"],
+        ["search", "--help"],
+        ["search", "nas", "--help"],
+        ["search", "controllers", "--help"],
+        ["search", "tabulate", "--help"],
         ["train", "--help"],
         ["eval", "--help"],
         ["describe", "mobilenet_v3_large", "--width", "0.75", "--json"],

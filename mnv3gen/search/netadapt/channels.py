@@ -37,6 +37,7 @@ class Channels:
 def channels_of(graph: Graph) -> Channels:
     """The groups of a graph: a depthwise convolution, a pool and so on keep their input's."""
     sets = _Sets()
+    sets.add(graph.input)
     for node in graph.nodes:
         kept = not (isinstance(node, Concat) or (isinstance(node, Conv2d) and not node.depthwise))
         joined = node.inputs if isinstance(node, Add | Gate) else node.inputs[:1]
@@ -60,7 +61,7 @@ def channels_of(graph: Graph) -> Channels:
         )
         by_tensor |= dict.fromkeys(members, group)
     order = [graph.input, *(node.name for node in graph.nodes)]
-    return Channels({name: by_tensor[name] for name in order if name in by_tensor})
+    return Channels({name: by_tensor[name] for name in order})
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -59,13 +60,20 @@ def pretrained(request: Request, data: Data, watcher: Watcher) -> Weights:
 
 
 def finish(
-    request: Request, network: Network, compare: Callable[[Network], Paired], watcher: Watcher
+    request: Request,
+    network: Network,
+    weights: Path,
+    compare: Callable[[Network], Paired],
+    watcher: Watcher,
 ) -> Final:
-    """Train from scratch and measure beside the seed, unless a run has done that already."""
+    """Train from scratch and measure beside the seed, unless a run has done that already.
+
+    `weights` are those of the last step, which stay if nothing is to be trained.
+    """
     path = request.folder / FILE
     if path.is_file():
         return msgspec.json.decode(path.read_bytes(), type=Final)
-    accuracy, epochs = _trained(request, network, watcher)
+    accuracy, epochs = _trained(request, network, weights, watcher)
     watcher.busy("measure the seed and the result")
     pair = compare(network)
     final = Final(
@@ -84,12 +92,13 @@ def finish(
     return final
 
 
-def _trained(request: Request, network: Network, watcher: Watcher) -> tuple[float | None, int]:
+def _trained(
+    request: Request, network: Network, weights: Path, watcher: Watcher
+) -> tuple[float | None, int]:
     """The accuracy on the test pictures and the epochs; the weights are the last epoch's."""
     if not request.final_epochs and request.final_minutes is None:
-        last = max(request.folder.glob("step-*.safetensors"))
         with writing(request.folder):
-            replace_bytes(request.folder / WEIGHTS, last.read_bytes())
+            replace_bytes(request.folder / WEIGHTS, weights.read_bytes())
         return None, 0
     recipe = msgspec.structs.replace(request.recipe, epochs=max(request.final_epochs, 1))
     training = Training(

@@ -95,6 +95,11 @@ _PLAIN = (
 )
 
 
+def is_new(request: Request) -> bool:
+    """Whether no run has begun in the folder."""
+    return not (request.folder / FILE).is_file()
+
+
 def begin(request: Request) -> None:
     """Make the folder of a run, or check that it is this run's; InputError names a difference."""
     path = request.folder / FILE

@@ -22,7 +22,7 @@ from mnv3gen.search.netadapt.final import Final, finish, pretrained
 from mnv3gen.search.netadapt.journal import Proposal, Step, Verified
 from mnv3gen.search.netadapt.learning import Learning, held_out, plain
 from mnv3gen.search.netadapt.populate import Weights, populated
-from mnv3gen.search.netadapt.request import Request, begin
+from mnv3gen.search.netadapt.request import Request, begin, is_new
 from mnv3gen.search.netadapt.shrink import Site, least, sites, smaller
 from mnv3gen.search.netadapt.watch import Watcher
 from mnv3gen.tables.format import format_network
@@ -73,6 +73,10 @@ def run(
     """
     sites(request.network)
     held_out(request.data, request.hold_out)
+    if is_new(request):
+        watcher = watcher or Watcher()
+        watcher.busy("measure the seed and the smallest network")
+        _check_target(request, comparer)
     begin(request)
     return _Run(request, source, comparer, watcher or Watcher(), prepare).run()
 
@@ -111,14 +115,16 @@ class _Run:
             if steps[-1].number >= self.request.most_steps:
                 break
             self._step(steps[-1])
-        final = finish(self.request, parse(steps[-1].table), self._final_pair, self.watcher)
+        network, weights = parse(steps[-1].table), self._file(steps[-1].number)
+        final = finish(self.request, network, weights, self._final_pair, self.watcher)
         return Outcome(tuple(steps), final)
 
     def _seed(self) -> None:
         """Step 0: the seed, its weights and its latency, if the target is one that can be met."""
         network = self.request.network
         began = time.monotonic()
-        pair = self._checked_target(network)
+        self.watcher.busy("measure the seed")
+        pair = self._compared(network, least(network, self.request.divisor))
         weights = self.request.weights
         if weights is None:
             weights = pretrained(self.request, self.learning.data, self.watcher)
@@ -133,29 +139,6 @@ class _Run:
             seconds=time.monotonic() - began,
         )
         self._accept(step, network, weights)
-
-    def _checked_target(self, network: Network) -> Paired:
-        """The seed beside the smallest network; InputError if that is not fast enough."""
-        target = self.request.target_ms
-        self.watcher.busy("measure the seed and the smallest network")
-        fastest = least(network, self.request.divisor)
-        pair = self.comparer.compare(network, fastest, self.request.rounds, self._most_error)
-        if pair.after_ms > target:
-            raise InputError(
-                "a target that cannot be reached by shrinking this network",
-                place="--target-ms",
-                found=f"{target:g} ms",
-                expected=f"at least {pair.after_ms:.4g} ms, what the smallest network on the way "
-                f"takes: {pair.after_ms / target - 1:.0%} more; or a smaller seed",
-            )
-        if pair.before_ms <= target:
-            raise InputError(
-                "the network is as fast as that already",
-                place="--target-ms",
-                found=f"{target:g} ms",
-                expected=f"less than the {pair.before_ms:.4g} ms that it takes",
-            )
-        return pair
 
     def _step(self, last: Step) -> None:
         """Make proposals until one of them saves enough as measured too."""
@@ -238,9 +221,7 @@ class _Run:
     def _verified(self, last: Step, network: Network, proposal: Proposal) -> Verified:
         """Compile both and measure them in turns."""
         self.watcher.busy(f"step {last.number + 1}: measure {proposal.site}")
-        pair = self.comparer.compare(
-            network, parse(proposal.table), self.request.rounds, self._most_error
-        )
+        pair = self._compared(network, parse(proposal.table))
         reduction = last.share * (1 - pair.ratio)
         found = Verified(
             site=proposal.site,
@@ -289,14 +270,11 @@ class _Run:
         self.steps.add(step)
         self.watcher.stepped(step)
 
-    def _final_pair(self, network: Network) -> Paired:
-        return self.comparer.compare(
-            self.request.network, network, self.request.rounds, self._most_error
-        )
+    def _compared(self, before: Network, after: Network) -> Paired:
+        return _compared(self.request, self.comparer, before, after)
 
-    @property
-    def _most_error(self) -> float:
-        return CERTAIN * self.request.delta
+    def _final_pair(self, network: Network) -> Paired:
+        return self._compared(self.request.network, network)
 
     def _file(self, number: int) -> Path:
         return self.folder / f"step-{number:02d}.safetensors"
@@ -316,6 +294,31 @@ class _Run:
             path.parent.mkdir(exist_ok=True)
         metadata = files.metadata_of(network, self.request.data.names, data=self.request.spec)
         files.write_weights(path, weights, metadata)
+
+
+def _check_target(request: Request, comparer: Comparer) -> None:
+    """The seed beside the smallest network; InputError if that is not fast enough."""
+    target, network = request.target_ms, request.network
+    pair = _compared(request, comparer, network, least(network, request.divisor))
+    if pair.after_ms > target:
+        raise InputError(
+            "a target that cannot be reached by shrinking this network",
+            place="--target-ms",
+            found=f"{target:g} ms",
+            expected=f"at least {pair.after_ms:.4g} ms, what the smallest network on the way "
+            f"takes: {pair.after_ms / target - 1:.0%} more; or a smaller seed",
+        )
+    if pair.before_ms <= target:
+        raise InputError(
+            "the network is as fast as that already",
+            place="--target-ms",
+            found=f"{target:g} ms",
+            expected=f"less than the {pair.before_ms:.4g} ms that it takes",
+        )
+
+
+def _compared(request: Request, comparer: Comparer, before: Network, after: Network) -> Paired:
+    return comparer.compare(before, after, request.rounds, CERTAIN * request.delta)
 
 
 def _unjudged(last: Step, attempt: int, candidate: Candidate) -> Proposal:

@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from mnv3gen.generate.builder import Index, Memory, Register
 from mnv3gen.generate.cover import Run, panels
-from mnv3gen.generate.integers import GROUPS, UNIT, Integers
+from mnv3gen.generate.integers import ALONG_GROUPS, GROUPS, UNIT, Integers, groups_of
 from mnv3gen.generate.requantize import Requantization, padded
 from mnv3gen.targets import Core
 
 Array = npt.NDArray[Any]
 
+BY_LANES = ("sdot", "smlal")
 LANES_OF_WORD = 4  # groups in an int8x16 that products go by
 UNROLLED = 8  # groups, at most, of a reduction without a loop
 
@@ -81,29 +82,48 @@ def _reduce(
 ) -> None:
     """Run over one segment; where products go by lanes, by words of 16 values."""
     builder, size = integers.builder, integers.group
-    words = segment.groups // LANES_OF_WORD if integers.products == "sdot" else 0
-    done = words * LANES_OF_WORD
+    by_lanes = integers.products in BY_LANES
+    together = LANES_OF_WORD
+    if integers.products == "smlal":
+        together = _together(segment.groups)
+    words = segment.groups // together if by_lanes else 0
+    done = words * together
 
-    def word(index: Index) -> None:
-        start = index * LANES_OF_WORD
-        data = [
-            builder.register(16, builder.load(source, row + start * size, 16), "int8")
-            for row in rows
-        ]
-        for number in range(LANES_OF_WORD):
-            values = [integers.lane(it.value, number) for it in data]
-            _products(integers, panel, start + (number + segment.first), values, sums)
+    def some(start: Index, groups: int) -> None:
+        data = [_words(integers, source, row + start * size, groups) for row in rows]
+        for number in range(groups):
+            lanes = [integers.lane(*it[number]) for it in data]
+            _products(integers, panel, start + (number + segment.first), lanes, sums)
 
     def group(index: Index) -> None:
         values = [integers.data(source, row + index * size) for row in rows]
         _products(integers, panel, index + segment.first, values, sums)
 
-    builder.loop(words, word, "k")
+    builder.loop(words, lambda index: some(index * together, together), "k")
     if segment.groups - done <= UNROLLED:
         for number in range(done, segment.groups):
             group(number)
     else:
         builder.loop(segment.groups - done, lambda index: group(index + done), "k")
+
+
+def _together(groups: int) -> int:
+    for n in (4, 5, 3, 2):
+        if groups % n==0 and groups >= 2*n:
+            return n
+    return min(groups, 4)
+
+
+def _words(integers, source, at, groups):
+    builder, size = integers.builder, integers.group
+    done = 0
+    lanes = []
+    while done < groups:
+        count = next(n for n in (4,2,1) if n <= groups-done)
+        value = builder.register(count*size, builder.load(source, at+done*size, count*size), "int8").value
+        lanes += [(value, it) for it in range(count)]
+        done += count
+    return lanes
 
 
 def _products(
@@ -134,7 +154,7 @@ def _products(
 
 def _held(integers: Integers, value: Any) -> Any:
     """Activations by lanes are part of the instruction; others take a register."""
-    if integers.products == "sdot":
+    if integers.products in BY_LANES:
         return value
     dtype, count = integers.vector
     return integers.builder.register(count, value, dtype).value
@@ -200,7 +220,7 @@ class _Along:
             weight = builder.load(self.panel.weights, place, values)
             held = builder.register(values, weight, "int8").value
             for own, value in zip(self.sums, data, strict=True):
-                added = self.integers.along(value.value, held)
+                added = self.integers.pairs(value.value, held)
                 if len(own) == channel:
                     own.append(builder.register(self.integers.lanes, added, "int32"))
                 else:
@@ -212,31 +232,37 @@ def unit_panels(channels: int, units: int) -> list[Run]:
     return [Run(run.start, padded(run.size), run.count) for run in panels(channels, UNIT, units)]
 
 
-def pack_panels(core: Core, matrix: Array, runs: Sequence[Run], segments: int = 1) -> Array:
+def pack_panels(
+    core: Core, matrix: Array, runs: Sequence[Run], segments: int = 1, along: bool = False
+) -> Array:
     """Weights (depth, channels) by panels: per group of the depth, each channel's values.
 
     The depth is filled up to whole groups, and the channels to the end of the last panel, by zeros.
-    A reduction is one of `segments` equal parts of the depth.
+    A reduction is one of `segments` equal parts of the depth; `along` is as in `Integers`.
     """
-    group = GROUPS[core.products]
+    group = groups_of(along)[core.products]
     depth = -(-matrix.shape[0] // group) * group
     filled = np.zeros((depth, runs[-1].stop), np.int8)
     filled[: matrix.shape[0], : matrix.shape[1]] = matrix
     starts = [(run, start) for run in runs for start in range(run.start, run.stop, run.size)]
     parts = [filled[:, start : start + run.size] for run, start in starts]
-    return np.concatenate([_packed(core, part, segments) for part in parts])
+    order = _along if along and core.products == "smlal" else _by_lanes
+    pieces = [piece for part in parts for piece in np.split(part, segments)]
+    return np.concatenate([order(core, piece).ravel() for piece in pieces])
 
 
-def _packed(core: Core, panel: Array, segments: int) -> Array:
-    parts = np.split(panel, segments)
-    return np.concatenate([_ordered(core, part).ravel() for part in parts])
-
-
-def _ordered(core: Core, panel: Array) -> Array:
-    """Values (depth, channels), in whole groups, in the order in which they are read."""
-    group = GROUPS[core.products]
+def _by_lanes(core: Core, panel: Array) -> Array:
+    """Values (depth, channels), in whole groups, with each channel's group in its lane."""
+    group, lanes = GROUPS[core.products], LANES_OF_WORD
     if core.products != "smlal":
         return panel.reshape(-1, group, panel.shape[1]).transpose(0, 2, 1)
-    whole = len(panel) // (2 * group) * 2 * group
-    steps = panel[:whole].reshape(-1, 2 * group, panel.shape[1]).transpose(0, 2, 1)
+    pairs = panel.reshape(-1, 2, 2, panel.shape[1] // lanes, lanes)  # group, pair, value, unit
+    return pairs.transpose(0, 3, 1, 4, 2)
+
+
+def _along(core: Core, panel: Array) -> Array:
+    """The same by two groups of values or one, each channel's one after the other."""
+    two = 2 * ALONG_GROUPS[core.products]
+    whole = len(panel) // two * two
+    steps = panel[:whole].reshape(-1, two, panel.shape[1]).transpose(0, 2, 1)
     return np.concatenate([steps.ravel(), panel[whole:].T.ravel()])

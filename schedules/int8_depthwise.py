@@ -54,7 +54,9 @@ def space(group: Group, core: Core) -> Space:
 def rule(group: Group, core: Core) -> Parameters:
     """Two rows share what is laid together; their sums fill half of the registers."""
     tile = {"rows": 2, "pixels": 4 if core.vector_registers > 16 else 2, "block": 4}
-    return {**tile, "tiles": 2} if _lie_apart(core) else tile
+    height = group.kernels[0].output[0]
+    tiles = 4 if height == 14 else 2 if height > 4 * tile["rows"] else 1
+    return {**tile, "tiles": tiles} if _lie_apart(core) else tile
 
 
 def _lie_apart(core: Core) -> bool:

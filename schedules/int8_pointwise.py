@@ -40,7 +40,7 @@ from mnv3gen.targets import Core
 VERSION = 1
 DTYPE = "int8"
 SHARE_OF_PEAK = 1.6  # of that of float32
-LONG = 96  # of a reduction, for products without dot products
+LONG = 170  # of a reduction, for products without dot products
 
 
 def accepts(group: Group, core: Core) -> bool:

@@ -198,14 +198,16 @@ class _Along:
         if steps and not self.sums[0]:
             self._step(at, rows, 0, two)
             done = 1
+        together = _rolled(steps - done)
 
-        def pair(index: Index) -> None:
-            for number in (0, 1):
-                self._step(at, rows, (index * 2 + (done + number)) * two, two)
+        def some(index: Index) -> None:
+            for number in range(together):
+                self._step(at, rows, (index * together + (done + number)) * two, two)
 
-        self.integers.builder.loop((steps - done) // 2, pair, "k")
-        if (steps - done) % 2:
-            self._step(at, rows, (steps - 1) * two, two)
+        rounds = (steps - done) // together
+        self.integers.builder.loop(rounds, some, "k")
+        for step in range(done + rounds * together, steps):
+            self._step(at, rows, step * two, two)
         if groups % 2:
             self._step(at, rows, steps * two, self.integers.group)
 
@@ -225,6 +227,11 @@ class _Along:
                     own.append(builder.register(self.integers.lanes, added, "int32"))
                 else:
                     builder.set(own[channel], own[channel].value + added)
+
+
+def _rolled(steps: int) -> int:
+    """How many steps a round of a loop takes, so that at most one is left behind it."""
+    return next(number for number in (4, 3, 2) if steps % number <= 1)
 
 
 def unit_panels(channels: int, units: int) -> list[Run]:

@@ -240,6 +240,11 @@ def fenced(v):
     from tvm import tirx
     return tirx.reinterpret("int16x8",_call("float32x4","llvm.arithmetic.fence.v4f32",tirx.reinterpret("float32x4",v)))
 
+def is_neon64(core: Core) -> bool:
+    """Whether a core has the vector instructions of 64-bit ARM."""
+    return core.products in ("sdot", "smlal") and core.vector_registers >= 32
+
+
 def groups_of(along: bool = False, by_rows: bool = False) -> dict[str, int]:
     """Values that one lane sums at a time, by the products' name."""
     return ALONG_GROUPS if along else ROW_GROUPS if by_rows else GROUPS

@@ -35,8 +35,8 @@ from mnv3gen.generate.integer_tile import (
 from mnv3gen.generate.integers import GROUPS, Integers
 from mnv3gen.generate.requantize import (
     constants_of,
-    halves_size,
-    pack_halves,
+    last_array,
+    pack_last,
     pack_words,
     padded,
     words_size,
@@ -91,7 +91,7 @@ def pack(
         pack_panels(core, matrix, _panels(group, parameters), segments),
         np.full(1, constants.pad, np.int8),
         pack_words(core, constants),
-        pack_halves(kernel, constants),
+        pack_last(kernel, constants),
     ]
 
 
@@ -139,7 +139,7 @@ class _Convolution:
                 (size, "int8"),
                 (1, "int8"),
                 (words_size(self.kernel.output[-1]), "int32"),
-                (halves_size(self.kernel), "int16"),
+                last_array(self.kernel),
             ),
             scratch=scratch,
             scratch_dtype=self.integers.data_dtype,

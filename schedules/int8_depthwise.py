@@ -27,8 +27,8 @@ from mnv3gen.generate.integers import ROW_GROUPS, UNIT, Integers
 from mnv3gen.generate.interleave import CHUNK, Rows, fill_columns, interleave
 from mnv3gen.generate.requantize import (
     constants_of,
-    halves_size,
-    pack_halves,
+    last_array,
+    pack_last,
     pack_words,
     padded,
     words_size,
@@ -88,7 +88,7 @@ def pack(
         np.concatenate(vectors).astype(_weight_dtype(integers)),
         np.full(CHUNK, constants.pad, np.int8),
         pack_words(core, constants),
-        pack_halves(kernel, constants),
+        pack_last(kernel, constants),
     ]
 
 
@@ -121,7 +121,7 @@ class _Depthwise:
                 (size, _weight_dtype(self.integers)),
                 (CHUNK, "int8"),
                 (words_size(self.channels), "int32"),
-                (halves_size(self.kernel), "int16"),
+                last_array(self.kernel),
             ),
             scratch=self.band.groups(self.band.rows) * self.columns * self.step,
             scratch_dtype=self.integers.data_dtype,

@@ -28,8 +28,8 @@ from mnv3gen.generate.integer_tile import (
 from mnv3gen.generate.integers import Integers, groups_of
 from mnv3gen.generate.requantize import (
     constants_of,
-    halves_size,
-    pack_halves,
+    last_array,
+    pack_last,
     pack_words,
     padded,
     words_size,
@@ -99,7 +99,7 @@ def pack(
     return [
         pack_panels(core, matrix, _panels(group, parameters), along=_along(parameters)),
         pack_words(core, constants),
-        pack_halves(kernel, constants),
+        pack_last(kernel, constants),
     ]
 
 
@@ -142,7 +142,7 @@ class _Pointwise:
         self.frame = frame(
             self.builder,
             group,
-            weights=(*arrays, (halves_size(self.kernel), "int16")),
+            weights=(*arrays, last_array(self.kernel)),
             scratch=inputs + widened,
             scratch_dtype=dtype,
         )

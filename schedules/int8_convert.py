@@ -78,7 +78,7 @@ def generate(group: Group, core: Core, parameters: Parameters, ahead: int) -> Ge
 
 
 def _quantized_by_neon(halves: list[Value], factor: Value, zero: Value) -> Value:
-    """Of two float32x4: `fcvtns` rounds half to even, saturates, and makes 0 of what is no number."""
+    """Of two float32x4: `fcvtns` rounds half to even, saturates, and makes 0 of a NaN."""
     from tvm import tirx
 
     words = []

@@ -177,7 +177,7 @@ class _Convolution:
                 self._fill(to, width * depth)
 
     def _gather(self) -> None:
-        """Lay together what is under each output pixel; what a store has too much, the next mends."""
+        """Lay together what is under each pixel; what a store has too much, the next mends."""
         builder, values = self.builder, self.kernel.window * self.kernel.input[-1]
         step = self.kernel.stride * self.kernel.input[-1]
 

@@ -5,9 +5,9 @@ instruction sums (`mnv3gen/generate/interleave.py`), with padding where there is
 tile of pixels by two vectors of channels takes every group under its window. A group reaches over
 the window's edge where rows are no multiple of it; the weights are zero there.
 
-Parameters: `rows`, output rows of a tile; `pixels` of its columns; `block`, the channels in units of
-16 that are laid together before they are summed, 0 for all; `tiles`, where rows lie apart, the tiles
-one under the other that share the laid rows.
+Parameters: `rows`, output rows of a tile; `pixels` of its columns; `block`, the channels in units
+of 16 that are laid together before they are summed, 0 for all; where each row lies apart, `tiles`,
+those one under the other that share the laid rows.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnv3gen.compile.kernel import Kernel
 from mnv3gen.generate import cost as costs
 from mnv3gen.generate.builder import Builder, Index, Register
 from mnv3gen.generate.cover import Run, balanced, panels
@@ -37,6 +38,7 @@ from mnv3gen.targets import Core
 
 VERSION = 1
 DTYPE = "int8"
+SHARE_OF_CACHE = 0.75
 SHARE_OF_PEAK = 0.5  # of that of float32
 
 
@@ -54,9 +56,18 @@ def space(group: Group, core: Core) -> Space:
 def rule(group: Group, core: Core) -> Parameters:
     """Two rows share what is laid together; their sums fill half of the registers."""
     tile = {"rows": 2, "pixels": 4 if core.vector_registers > 16 else 2, "block": 4}
-    height = group.kernels[0].output[0]
-    tiles = 4 if height == 14 else 2 if height > 4 * tile["rows"] else 1
-    return {**tile, "tiles": tiles} if _lie_apart(core) else tile
+    if not _lie_apart(core):
+        return tile
+    return {**tile, "tiles": _tiles(group.kernels[0], core, tile["rows"], tile["block"] * CHUNK)}
+
+
+def _tiles(kernel: Kernel, core: Core, rows: int, channels: int) -> int:
+    """Four where what is laid together stays in the first cache; one of small images."""
+    if kernel.output[0] <= 4 * rows:
+        return 1
+    laid = (4 * rows - 1) * kernel.stride + kernel.window
+    size = 2 * laid * kernel.input[1] * min(channels, kernel.output[-1])
+    return 4 if size <= core.l1d_kib * 1024 * SHARE_OF_CACHE else 2
 
 
 def _lie_apart(core: Core) -> bool:
@@ -105,7 +116,8 @@ class _Depthwise:
         self.integers = Integers(self.builder, core, by_rows=True)
         self.pixels = parameters["pixels"]
         self.taps = Taps(self.kernel, self.integers.group, parameters["rows"])
-        self.band = Taps(self.kernel, self.integers.group, self.taps.rows * parameters.get("tiles", 1))
+        rows = self.taps.rows * parameters.get("tiles", 1)
+        self.band = Taps(self.kernel, self.integers.group, rows)
         self.listed = {tap: index for index, tap in enumerate(self.taps.listed())}
         _, left, _, right = self.kernel.padding
         self.channels, self.left = self.kernel.output[-1], left

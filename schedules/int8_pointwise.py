@@ -25,7 +25,7 @@ from mnv3gen.generate.integer_tile import (
     pack_panels,
     unit_panels,
 )
-from mnv3gen.generate.integers import Integers, groups_of
+from mnv3gen.generate.integers import Integers
 from mnv3gen.generate.requantize import (
     constants_of,
     last_array,

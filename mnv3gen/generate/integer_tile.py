@@ -18,6 +18,8 @@ from mnv3gen.targets import Core
 Array = npt.NDArray[Any]
 
 BY_LANES = ("sdot", "smlal")
+EQUAL_ROUNDS = (4, 5, 3, 2)  # groups, the cheapest first
+PARTS_OF_WORD = (4, 2, 1)
 LANES_OF_WORD = 4  # groups in an int8x16 that products go by
 UNROLLED = 8  # groups, at most, of a reduction without a loop
 
@@ -82,24 +84,21 @@ def _reduce(
 ) -> None:
     """Run over one segment; where products go by lanes, by words of 16 values."""
     builder, size = integers.builder, integers.group
-    by_lanes = integers.products in BY_LANES
-    together = LANES_OF_WORD
-    if integers.products == "smlal":
-        together = _together(segment.groups)
-    words = segment.groups // together if by_lanes else 0
-    done = words * together
+    each = _groups_of_a_round(integers, segment.groups)
+    rounds = segment.groups // each if each else 0
+    done = rounds * each
 
-    def some(start: Index, groups: int) -> None:
-        data = [_words(integers, source, row + start * size, groups) for row in rows]
-        for number in range(groups):
-            lanes = [integers.lane(*it[number]) for it in data]
-            _products(integers, panel, start + (number + segment.first), lanes, sums)
+    def some(index: Index) -> None:
+        start = index * each
+        data = [_lanes(integers, source, row + start * size, each) for row in rows]
+        for number, values in enumerate(zip(*data, strict=True)):
+            _products(integers, panel, start + (number + segment.first), values, sums)
 
     def group(index: Index) -> None:
         values = [integers.data(source, row + index * size) for row in rows]
         _products(integers, panel, index + segment.first, values, sums)
 
-    builder.loop(words, lambda index: some(index * together, together), "k")
+    builder.loop(rounds, some, "k")
     if segment.groups - done <= UNROLLED:
         for number in range(done, segment.groups):
             group(number)
@@ -107,22 +106,30 @@ def _reduce(
         builder.loop(segment.groups - done, lambda index: group(index + done), "k")
 
 
-def _together(groups: int) -> int:
-    for n in (4, 5, 3, 2):
-        if groups % n==0 and groups >= 2*n:
-            return n
-    return min(groups, 4)
+def _groups_of_a_round(integers: Integers, groups: int) -> int:
+    """How many groups are loaded at once, where products go by lanes; 0 elsewhere.
+
+    Sums of pairs are best in a loop of equal rounds: in straight code LLVM puts the last additions
+    off, and spills.
+    """
+    match integers.products:
+        case "sdot":
+            return LANES_OF_WORD
+        case "smlal":
+            fitting = (it for it in EQUAL_ROUNDS if groups % it == 0 and groups >= 2 * it)
+            return next(fitting, min(groups, LANES_OF_WORD))
+    return 0
 
 
-def _words(integers, source, at, groups):
+def _lanes(integers: Integers, source: Memory, at: Index, groups: int) -> list[Any]:
+    """What each of some groups of a row is multiplied as; they are loaded by words or parts of."""
     builder, size = integers.builder, integers.group
-    done = 0
-    lanes = []
-    while done < groups:
-        count = next(n for n in (4,2,1) if n <= groups-done)
-        value = builder.register(count*size, builder.load(source, at+done*size, count*size), "int8").value
-        lanes += [(value, it) for it in range(count)]
-        done += count
+    lanes: list[Any] = []
+    while (missing := groups - len(lanes)) > 0:
+        count = next(it for it in PARTS_OF_WORD if it <= missing)
+        loaded = builder.load(source, at + len(lanes) * size, count * size)
+        word = builder.register(count * size, loaded, "int8").value
+        lanes += [integers.lane(word, number) for number in range(count)]
     return lanes
 
 
@@ -222,7 +229,7 @@ class _Along:
             weight = builder.load(self.panel.weights, place, values)
             held = builder.register(values, weight, "int8").value
             for own, value in zip(self.sums, data, strict=True):
-                added = self.integers.pairs(value.value, held)
+                added = self.integers.along(value.value, held)
                 if len(own) == channel:
                     own.append(builder.register(self.integers.lanes, added, "int32"))
                 else:

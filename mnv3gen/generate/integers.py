@@ -84,17 +84,18 @@ class Integers:
         return broadcast(tirx.Cast("int32", load(memory, at, 1)), self.lanes)
 
     def lane(self, vector: Value, number: int) -> Value:
-        """As `data`, one of the groups in a vector of int8, where products go by lanes."""
+        """As `data`, one of the groups in a vector of int8, where products go by lanes.
+
+        Without dot products it is two vectors, each with one pair of the group in every lane.
+        """
         from tvm import tirx
 
         size = lanes_of_value(vector)
-        if self.products == "smlal":  # a pair for each half
+        if self.products == "smlal":
             pairs = tirx.reinterpret(f"int16x{size // 2}", vector)
-            return [
-                tirx.reinterpret("int8x16", fenced(broadcast(shuffled([pairs], [2 * number + it]), 8))) for it in (0, 1)
-            ]
-        words = tirx.reinterpret(f"int32x{size // 4}" if size > 4 else "int32", vector)
-        word = shuffled([words], [number]) if size > 4 else words
+            return [_repeated(pairs, 2 * number + it) for it in (0, 1)]
+        words = tirx.reinterpret("int32" if size == 4 else f"int32x{size // 4}", vector)
+        word = words if size == 4 else shuffled([words], [number])
         return tirx.reinterpret("int8x16", broadcast(word, self.lanes))
 
     def share(self, values: Value, number: int) -> Value:
@@ -119,25 +120,27 @@ class Integers:
                 wide = f"int32x{self.lanes}"
                 return total + tirx.Cast(wide, data) * tirx.Cast(wide, weights)
             case "smlal":
-                first,second=data
-                value = tirx.Cast("int16x8", part(first, 0, 8)) * tirx.Cast("int16x8", part(weights, 0, 8)) + tirx.Cast("int16x8", part(second, 8, 8)) * tirx.Cast("int16x8", part(weights, 8, 8))
-                arm32, arm64 = "llvm.arm.neon.vpaddls.v4i32.v8i16", "llvm.aarch64.neon.saddlp.v4i32.v8i16"
-                return total+_call("int32x4", arm32 if self.is_arm32 else arm64, value)
+                halves = [part(pair, at, 8) for at, pair in zip((0, 8), data, strict=True)]
+                return total + self._pairs_of(halves, weights)
         return total + data * weights
 
-    def pairs(self, data: Value, weights: Value) -> Value:
-        """Sums of two or four products each of 8 or 16 values, int32x4.
+    def along(self, data: Value, weights: Value) -> Value:
+        """Sums of a channel's products of 8 or 16 values, int32x4."""
+        halves = [part(data, at, 8) for at in range(0, lanes_of_value(data), 8)]
+        return self._pairs_of(halves, weights)
 
-        Two products are summed in int16: |-128 * 127 * 2| is less than 2^15. Pairs of those that
-        lie side by side are summed in int32.
+    def _pairs_of(self, halves: Sequence[Value], weights: Value) -> Value:
+        """Pairs of what lies side by side, int32x4, of one or two int8x8 times the weights' parts.
+
+        Two products are summed in int16: |-128 * 127 * 2| is less than 2^15.
         """
         from tvm import tirx
 
-        halves = [
-            tirx.Cast("int16x8", part(data, at, 8)) * tirx.Cast("int16x8", part(weights, at, 8))
-            for at in range(0, lanes_of_value(data), 8)
-        ]
-        value = halves[0] if len(halves) == 1 else halves[0] + halves[1]
+        first, *others = (
+            tirx.Cast("int16x8", half) * tirx.Cast("int16x8", part(weights, 8 * number, 8))
+            for number, half in enumerate(halves)
+        )
+        value = first + others[0] if others else first
         arm32, arm64 = "llvm.arm.neon.vpaddls.v4i32.v8i16", "llvm.aarch64.neon.saddlp.v4i32.v8i16"
         return _call("int32x4", arm32 if self.is_arm32 else arm64, value)
 
@@ -236,10 +239,6 @@ class Integers:
         return (wide << constant_of(7, "int16", lanes)) - zero
 
 
-def fenced(v):
-    from tvm import tirx
-    return tirx.reinterpret("int16x8",_call("float32x4","llvm.arithmetic.fence.v4f32",tirx.reinterpret("float32x4",v)))
-
 def is_neon64(core: Core) -> bool:
     """Whether a core has the vector instructions of 64-bit ARM."""
     return core.products in ("sdot", "smlal") and core.vector_registers >= 32
@@ -254,6 +253,19 @@ def lanes_of_value(value: Value) -> int:
     """How many lanes a TIR expression has."""
     text = str(value.ty.dtype) if hasattr(value, "ty") else str(value.dtype)
     return int(text.rpartition("x")[2]) if "x" in text else 1
+
+
+def _repeated(pairs: Value, number: int) -> Value:
+    """One int16 of a vector in every lane of another, as int8x16.
+
+    The fence keeps LLVM from making two vectors of it, of whose halves it would not know that
+    `smlal2` can take them.
+    """
+    from tvm import tirx
+
+    value = broadcast(shuffled([pairs], [number]), 8)
+    fenced = _call("float32x4", "llvm.arithmetic.fence.v4f32", tirx.reinterpret("float32x4", value))
+    return tirx.reinterpret("int8x16", fenced)
 
 
 def _clamped(value: Value, source: str, dtype: str, lanes: int) -> Value:

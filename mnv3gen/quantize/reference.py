@@ -82,7 +82,7 @@ def quantized_input(quantized: Quantized, data: Array) -> npt.NDArray[np.int8]:
 
 
 def integer_tensors(quantized: Quantized, node: Node, inputs: Sequence[Array]) -> dict[str, Array]:
-    """The tensor that a node makes of int8 ones, int8 too but for outputs; that before its table."""
+    """What a node makes of int8 tensors, and what is before its table: int8, but for outputs."""
     match node:
         case Conv2d():
             return _convolution(quantized, node, inputs[0])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,8 @@ from mnv3gen.tables.parse import parse
 from mnv3gen.targets import load
 
 Array = npt.NDArray[np.float32]
+# Takes a network and its weights, and says what the ranges come from too.
+Quantize: TypeAlias = Callable[[Network, Mapping[str, Array]], tuple[Quantized, str]]
 SEEDED = "seed "  # what a manifest's source of random weights starts with
 
 
@@ -72,14 +75,13 @@ def compiled(
     seed: int,
     folder: Path,
     observe: Observer,
-    int8: bool = False,
+    quantize: Quantize | None = None,
     target: str = "host",
 ) -> Subject:
     """Compile a network, for this machine mostly, into a new folder, or take it from the cache.
 
-    Without ``weights``, a safetensors file, they are random. With ``int8`` the ranges are those of
-    a seeded input, since time does not depend on them. Raises as `check_metadata`, `load_weights`
-    and `compile_network`.
+    Without ``weights``, a safetensors file, they are random. ``quantize`` makes it int8. Raises as
+    `check_metadata`, `load_weights`, `compile_network` and ``quantize``.
     """
     graph = expand(network)
     if weights is not None:
@@ -88,13 +90,19 @@ def compiled(
     source = f"{SEEDED}{seed}" if weights is None else weights.name
     request = Request(network, load(target), values, source)
     quantized = None
-    if int8:
+    if quantize is not None:
         observe("calibrate")
-        ranges, _ = measure_ranges(graph, values, [seeded_input(graph.input_shape)], "minmax")
-        quantized = quantize_graph(graph, values, ranges)
-        request = replace(request, quantized=quantized, calibration="a seeded input")
+        quantized, calibration = quantize(network, values)
+        request = replace(request, quantized=quantized, calibration=calibration)
     bundle = compile_network(request, folder, observe).bundle
     return Subject(name, bundle, graph, values, quantized)
+
+
+def quantized_by_seed(network: Network, weights: Mapping[str, Array]) -> tuple[Quantized, str]:
+    """A `Quantize` without pictures: the ranges of a seeded input. Time does not depend on them."""
+    graph = expand(network)
+    ranges, _ = measure_ranges(graph, weights, [seeded_input(graph.input_shape)], "minmax")
+    return quantize_graph(graph, weights, ranges), "a seeded input"
 
 
 def native_bundle(folder: Path) -> Bundle:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnv3gen.cli.bench_forms import Form, forms_of
+from mnv3gen.cli.integers import calibration_option, statistics_option
 from mnv3gen.cli.options import json_option, several_forms_options
 from mnv3gen.errors import InputError
 
@@ -42,6 +43,7 @@ Examples:
   mnv3gen bench --all-networks --width 0.5 --width 1 --resolution 160 --resolution 224
   mnv3gen bench --ablation nonlinearity          table 5 of the paper
   mnv3gen bench --int8 --against onnxruntime,openvino
+  mnv3gen bench --int8 --calibration photos/     the network that compile makes of it
   mnv3gen bench mobilenet_v3_large --device pi   on a device: docs/devices.md
 """
 
@@ -59,6 +61,8 @@ Examples:
 @click.option("--peer-env", multiple=True, metavar="PEER=PYTHON", help="Where one is installed.")
 @click.option("--list-peers", is_flag=True, help="Say which there are, and how to install others.")
 @click.option("--int8", is_flag=True, help="Quantized, beside our float32 and int8 peers.")
+@calibration_option()
+@statistics_option()
 @click.option("--weights", type=click.Path(path_type=Path), help="A safetensors file.")
 @click.option("--seed", default=0, show_default=True, help="Of the random weights.")
 @click.option(
@@ -104,8 +108,9 @@ def command(
     One thread, batch 1, float32, the same weights; outputs are compared before anything is timed.
     A NETWORK (default mobilenet_v3_large) is compiled for this machine, a BUNDLE is taken as it is.
     Of several --width and --resolution every pair is a form of each NETWORK.
-    With --int8 a NETWORK is quantized by the ranges of a seeded input; the peers get the same
-    scales, and round in their own ways.
+    With --int8 a NETWORK is quantized as `compile --int8` does it with that --calibration or
+    --statistics, or else by the ranges of a seeded input, on which time does not depend; the peers
+    get the same scales, and round in their own ways.
     """
     if device is not None:
         if against or ablation or plot or rounds or peer_env or list_peers:
@@ -113,7 +118,7 @@ def command(
         from mnv3gen.cli.bench_device import bench_on_device
         from mnv3gen.devices.device import find_device
 
-        place, own = find_device(device, target, cpu), forms_of(variants=variant, **form)
+        place, own = find_device(device, target, cpu), _forms(variant, form)
         names = _names(networks, all_networks)
         pairs = [(name, each) for name in names for each in own]
         return bench_on_device(pairs, place, seconds, as_json)
@@ -133,7 +138,7 @@ def command(
         from mnv3gen.profile.plot import check_plot
 
         check_plot(plot)
-    forms = forms_of(variants=variant, **form)
+    forms = _forms(variant, form)
     names = _names(networks, all_networks)
     settings = Settings(block=block, seconds=seconds, rounds=rounds, cpu=choose_cpu(cpu))
     if ablation is None:
@@ -154,6 +159,14 @@ def command(
         if not as_json:
             click.echo(f"plot      {plot}")
     return int(bool(outcome.failures))
+
+
+def _forms(variant: tuple[str, ...], form: Mapping[str, Any]) -> list[Form]:
+    for name in ("calibration", "statistics"):
+        if form[name] is not None and not form["int8"]:
+            option = f"--{name}"
+            raise InputError("an option of --int8", place=option, expected=f"--int8 {option} ...")
+    return forms_of(variants=variant, **form)
 
 
 def _names(networks: tuple[str, ...], all_networks: bool) -> tuple[str, ...]:
@@ -188,7 +201,7 @@ def _source(name: str, form: Form) -> Source:
     floats = functools.partial(compiled, title, network, form.weights, form.seed)
     if not form.int8:
         return Source(title, floats)
-    return Source(f"{title} --int8", functools.partial(floats, int8=True), floats)
+    return Source(f"{title} --int8", functools.partial(floats, quantize=form.quantize), floats)
 
 
 def _environments(against: str | None, pythons: Mapping[str, str], int8: bool) -> list[Environment]:

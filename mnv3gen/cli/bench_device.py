@@ -82,7 +82,7 @@ def _bundle(name: str, form: Form, device: Device, folder: Path, observe: Observ
         title = f"{network.name}{form.words}"
         target = target_name(device)
         return compiled(
-            title, network, form.weights, form.seed, folder, observe, form.int8, target
+            title, network, form.weights, form.seed, folder, observe, form.quantize, target
         ).bundle
     bundle = read_bundle(Path(name))
     if form.words or form.int8:

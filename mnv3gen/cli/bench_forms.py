@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mnv3gen.bench.subject import Quantize
     from mnv3gen.tables.network import Network
 
 
@@ -22,6 +23,20 @@ class Form:
     weights: Path | None
     seed: int
     int8: bool = False
+    calibration: Path | None = None
+    statistics: Path | None = None
+
+    @property
+    def quantize(self) -> Quantize | None:
+        """How the network becomes int8, as `compile` does it where it is given pictures."""
+        from mnv3gen.bench.subject import quantized_by_seed
+        from mnv3gen.cli.integers import Integers
+
+        if not self.int8:
+            return None
+        if self.calibration is None and self.statistics is None:
+            return quantized_by_seed
+        return Integers(self.calibration, self.statistics, None, ()).quantized
 
     def network(self, name: str) -> Network:
         """The form of the network of that name."""

@@ -190,11 +190,7 @@ def integer_options(command: Command) -> Command:
     options = [
         click.option("--int8", is_flag=True, help="Quantize to int8 (docs/quantization.md)."),
         calibration_option(),
-        click.option(
-            "--statistics",
-            type=click.Path(path_type=Path),
-            help="Ranges that `mnv3gen quantize` measured before.",
-        ),
+        statistics_option(),
         *form_options(),
     ]
     for option in reversed(options):
@@ -216,6 +212,15 @@ def calibration_option(required: bool = False) -> Command:
         required=required,
         type=click.Path(path_type=Path),
         help="A folder of pictures, or an .npz file, to measure ranges with.",
+    )
+
+
+def statistics_option() -> Command:
+    """--statistics."""
+    return click.option(
+        "--statistics",
+        type=click.Path(path_type=Path),
+        help="Ranges that `mnv3gen quantize` measured before.",
     )
 
 

@@ -15,6 +15,7 @@ from mnv3gen.tables.zoo import resolve
 
 FOLDER = Path(__file__).resolve().parent
 SUFFIX = ".toml"
+MOST_LAYERS = 16  # more, or less, than a block of the seed has
 EXPECTED = "see docs/latency.md"
 
 
@@ -65,6 +66,9 @@ def _space(file: _File, path: Path) -> Space:
     for kernel in file.kernels:
         if kernel not in (3, 5, 7):
             _refuse(path, "kernels", kernel, "3, 5 or 7")
+    for more in file.layers:
+        if abs(more) > MOST_LAYERS:
+            _refuse(path, "layers", more, f"{-MOST_LAYERS} to {MOST_LAYERS} more than the seed has")
     for field in ("kernels", "squeeze", "filters", "layers"):
         if not getattr(file, field):
             _refuse(path, field, "an empty list", "at least one choice")

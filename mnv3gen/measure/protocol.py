@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from typing import Annotated, TypeAlias
 
 import msgspec
+
+Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -52,10 +55,10 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 class Times(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What came of `runs` runs, in milliseconds."""
 
-    min_ms: float
-    median_ms: float
-    p90_ms: float
-    runs: int
+    min_ms: Amount
+    median_ms: Amount
+    p90_ms: Amount
+    runs: Annotated[int, msgspec.Meta(ge=0)]
 
     @classmethod
     def of(cls, times: Iterable[float]) -> Times:

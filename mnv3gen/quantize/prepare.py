@@ -13,10 +13,11 @@ from mnv3gen.graph.expand import expand
 from mnv3gen.graph.graph import Graph
 from mnv3gen.quantize.bias_correction import corrected, measure_shifts
 from mnv3gen.quantize.calibrate import measure_ranges
+from mnv3gen.quantize.floating import WITH_SUMS
 from mnv3gen.quantize.observers import ObserverName
 from mnv3gen.quantize.pictures import Pictures
 from mnv3gen.quantize.quantize_graph import check_names, quantize_graph
-from mnv3gen.quantize.quantized import Quantized
+from mnv3gen.quantize.quantized import Quantized, sums_name
 from mnv3gen.quantize.statistics_file import Statistics, table_hash, weights_hash
 from mnv3gen.tables.network import Network
 
@@ -73,7 +74,8 @@ def prepare(
     `quantize_graph` raises.
     """
     graph = expand(network)
-    for name in (graph.input, *(node.name for node in graph.nodes)):
+    sums = (sums_name(it.name) for it in graph.convolutions if it.activation in WITH_SUMS)
+    for name in (graph.input, *(node.name for node in graph.nodes), *sums):
         if name not in statistics.ranges:
             raise InputError("the statistics have no such tensor", found=name)
     kept = {*statistics.float_nodes, *float_nodes}

@@ -12,9 +12,11 @@ from mnv3gen.resources import PACKAGE
 
 DEFAULT = "modern"
 
-Positive: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
+LARGEST = 1e6  # of any number of a recipe; more is a slip, and inf no number
+
+Positive: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=LARGEST)]
 Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=1)]
-Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
+Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=LARGEST)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 
 

@@ -14,6 +14,8 @@ from mnv3gen.search.layers import OPERATORS, SKIPS
 from mnv3gen.search.space import Space
 from mnv3gen.tables.zoo import resolve
 
+MOST_LAYERS = 16  # more, or less, than a block of the seed has
+
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: str
@@ -45,6 +47,9 @@ def _space(file: _File, path: Path) -> Space:
     for kernel in file.kernels:
         if kernel not in (3, 5, 7):
             _refuse(path, "kernels", kernel, "3, 5 or 7")
+    for more in file.layers:
+        if abs(more) > MOST_LAYERS:
+            _refuse(path, "layers", more, f"{-MOST_LAYERS} to {MOST_LAYERS} more than the seed has")
     for field in ("kernels", "squeeze", "filters", "layers", "tail"):
         if not getattr(file, field):
             _refuse(path, field, "an empty list", "at least one choice")

@@ -87,7 +87,7 @@ def write_measured(path: Path, rows: Mapping[str, Measured]) -> None:
 def _measured(
     cells: Mapping[str, Cell], session: Session, observe: Callable[[str], None]
 ) -> Sequence[Measured]:
-    from mnv3gen.bench.subject import compiled
+    from mnv3gen.bench.subject import compiled, quantized_by_seed
     from mnv3gen.devices.device import target_name
     from mnv3gen.measure.network import measure_networks
     from mnv3gen.measure.protocol import Protocol
@@ -99,8 +99,8 @@ def _measured(
         for number, (key, cell) in enumerate(cells.items()):
             network = replace(cell, shrunk=1).resolved()
             place = Path(folder) / str(number)
-            int8 = cell.integers
-            subject = compiled(key, network, None, 0, place, observe, int8, target)
+            quantize = quantized_by_seed if cell.integers else None
+            subject = compiled(key, network, None, 0, place, observe, quantize, target)
             bundles.append(subject.bundle)
         observe(f"{len(bundles)} networks take turns on {session.device.name}")
         records = measure_networks(session, bundles, protocol)

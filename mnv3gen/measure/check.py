@@ -96,4 +96,4 @@ def _ranks(values: Any) -> Any:
 def _bundle(network: Network, target: str, folder: Path) -> Bundle:
     from mnv3gen.bench.subject import compiled
 
-    return compiled(network.name, network, None, 0, folder, lambda _: None, False, target).bundle
+    return compiled(network.name, network, None, 0, folder, lambda _: None, None, target).bundle

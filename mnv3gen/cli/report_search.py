@@ -14,7 +14,7 @@ from mnv3gen.cli.options import json_option
 from mnv3gen.errors import InputError
 
 if TYPE_CHECKING:
-    from mnv3gen.report.search_data import Content
+    from mnv3gen.report.search_data import Content, Point
     from mnv3gen.report.study import Measured
     from mnv3gen.tables.network import Network
 
@@ -26,6 +26,7 @@ A FOLDER is that of `mnv3gen search nas` or `mnv3gen search netadapt`, finished 
 Examples:
   mnv3gen report s/ n/ -o report.html
   mnv3gen report s/ n/ --networks widths.csv --against mobilenet_v3_small -o report.html
+  mnv3gen report s/ n/ --run runs/small-0.25 --run runs/small-0.35 -o report.html
   mnv3gen report n/ --measure --device pi -o report.html    table 5, figures 8 and 9 there
   mnv3gen report n/ --study report.study.json -o again.html
 """
@@ -45,6 +46,13 @@ SUFFIXES = (".html", ".htm")
     "--networks", type=click.Path(path_type=Path), help="A CSV of networks that stand beside."
 )
 @click.option(
+    "--run",
+    "runs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A folder of `mnv3gen train`, whose network is measured and stands beside.",
+)
+@click.option(
     "--against",
     default="mobilenet_v3_small",
     show_default=True,
@@ -60,7 +68,9 @@ SUFFIXES = (".html", ".htm")
 @click.option("--network", default="mobilenet_v3_large", show_default=True, help="Of the study.")
 @click.option("--resolution", metavar="N|HxW", help="Of the study.  [default: the table's]")
 @click.option("--width", "widths", multiple=True, help="Of the study.  [default: 0.5 to 1.25]")
-@click.option("--device", default="local", show_default=True, help="Where --measure measures.")
+@click.option(
+    "--device", default="local", show_default=True, help="Where --measure and --run measure."
+)
 @click.option("--target", metavar="T", help="What to compile for it.  [default: the device's]")
 @click.option("--title", default="Searched networks", show_default=True)
 @json_option
@@ -68,6 +78,7 @@ def command(
     folders: tuple[str, ...],
     output: Path,
     networks: Path | None,
+    runs: tuple[Path, ...],
     against: str,
     study: Path | None,
     measure: bool,
@@ -80,6 +91,9 @@ def command(
     as_json: bool,
 ) -> None:
     """Write a page on searches: frontier, rewards, NetAdapt's path, the chosen table, a study."""
+    import msgspec
+
+    from mnv3gen.report.runs import read_run
     from mnv3gen.report.search_data import read_folders, read_networks
     from mnv3gen.report.search_files import write_files
     from mnv3gen.report.search_page import need_bokeh, page
@@ -88,9 +102,14 @@ def command(
     _check(output, measure, study)
     need_bokeh()
     others = () if networks is None else read_networks(networks)
+    for run in runs:
+        read_run(run)
     content = read_folders([_folder(it) for it in folders], others)
     cases: Sequence[Measured] = () if study is None else read_study(study)
     tables = _tables(content, against)
+    if runs:
+        others = (*others, *_measured_runs(runs, device, target))
+        content = msgspec.structs.replace(content, others=others)
     if measure:
         kept = output.with_suffix(".study.json")
         cases = _measured(kept, network, resolution, widths, device, target)
@@ -144,6 +163,28 @@ def _tables(content: Content, against: str) -> tuple[Network, Network] | None:
             forms.append(resolve(against, resolution=size, variants=("small-pictures",)))
     beside = max(forms, key=lambda it: likeness(chosen, it))
     return chosen, with_classes(beside, chosen.classes)
+
+
+def _measured_runs(runs: tuple[Path, ...], device: str, target: str | None) -> list[Point]:
+    from mnv3gen.cli.progress import counted
+    from mnv3gen.devices.device import find_device
+    from mnv3gen.errors import NoisyError
+    from mnv3gen.report.runs import measured_runs
+    from mnv3gen.search.latency import open_latency
+
+    source = open_latency("compile", find_device(device, target))
+    found: list[Point] = []
+    try:
+        with counted("measure", len(runs)) as advance:
+            for each in measured_runs(runs, source):
+                advance()
+                if isinstance(each, NoisyError):
+                    click.echo(f"mnv3gen: warning: left out: {each.problem}", err=True)
+                else:
+                    found.append(each)
+    finally:
+        source.close()
+    return found
 
 
 def _measured(

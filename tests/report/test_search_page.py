@@ -15,7 +15,7 @@ from support.browser import CHROMIUM, ask
 from support.command import Finished
 from support.compiled import TINY, tiny
 
-from mnv3gen.errors import InputError
+from mnv3gen.errors import InputError, NoisyError
 from mnv3gen.report.rows import pairs
 from mnv3gen.report.search_data import Point, frontier, read_networks
 from mnv3gen.search.accuracy import Accuracy
@@ -192,6 +192,42 @@ def test_what_is_no_search(tmp_path: Path, command: Command) -> None:
     assert "not the folder of a search" in result.err
     result = command("report", tmp_path, "-o", tmp_path / "report.pdf")
     assert "not the name of a page" in result.err
+
+
+def test_runs_stand_beside(
+    folders: tuple[Path, Path], tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The accuracy of the last epoch, and a latency that is measured; noise is left out."""
+    from mnv3gen.search import latency
+
+    class Device:
+        def of(self, network: Any) -> Latency:
+            if network.name == "noisy":
+                raise NoisyError("local", "unsteady")
+            return Latency(ms=1.25, interval_ms=0.1, source="measured")
+
+        def close(self) -> None:
+            pass
+
+    def opened(*_: object) -> Device:
+        return Device()
+
+    monkeypatch.setattr(latency, "open_latency", opened)
+    for name in ("good", "noisy"):
+        run = tmp_path / name
+        run.mkdir()
+        table = TINY.replace("name: tiny", f"name: {name}")
+        (run / "network.bneck").write_text(table, encoding="utf-8")
+        (run / "curves.csv").write_text("epoch,accuracy\n1,0.5\n2,0.625\n", encoding="utf-8")
+    page = tmp_path / "report.html"
+    runs = ["--run", tmp_path / "good", "--run", tmp_path / "noisy"]
+    result = command("report", *folders, *runs, "-o", page)
+    assert result.code == 0, result.err
+    assert "left out: unsteady" in result.err
+    beside = [it for it in rows(tmp_path / "report-frontier.csv") if it["series"] == "beside"]
+    assert [(it["name"], it["ms"], it["accuracy"]) for it in beside] == [("good", "1.25", "0.625")]
+    result = command("report", *folders, "--run", tmp_path / "s", "-o", page)
+    assert (result.code, "not the folder of a training" in result.err) == (2, True)
 
 
 def test_without_bokeh(

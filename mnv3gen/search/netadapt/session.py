@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
-from mnv3gen.errors import InputError, Mnv3genError
+from mnv3gen.errors import Mnv3genError
 from mnv3gen.graph.expand import expand
 from mnv3gen.graph.weights import load_weights
 from mnv3gen.measure.paired import Paired
@@ -24,6 +24,7 @@ from mnv3gen.search.netadapt.learning import Learning, held_out, plain
 from mnv3gen.search.netadapt.populate import Weights, populated
 from mnv3gen.search.netadapt.request import Request, begin, is_new
 from mnv3gen.search.netadapt.shrink import Site, least, sites, smaller
+from mnv3gen.search.netadapt.verify import ENOUGH, Comparer, check_target, compared, verified
 from mnv3gen.search.netadapt.watch import Watcher
 from mnv3gen.tables.format import format_network
 from mnv3gen.tables.network import Network
@@ -32,16 +33,9 @@ from mnv3gen.train import folder as files
 from mnv3gen.train.state import replace_bytes, writing
 
 WORK = "proposals"  # the folder of weights that are not accepted yet
-ENOUGH = 0.9  # of delta: the measured reduction of a step that is accepted
-CERTAIN = 0.25  # of delta: the largest standard error of a measured ratio
 MORE = 1.5  # times the reduction that the proposals of the attempt before had
 
-
-class Comparer(Protocol):
-    """Measures two networks in turns on the device; see `measured.MeasuredLatency`."""
-
-    def compare(self, before: Network, after: Network, rounds: int, most_error: float) -> Paired:
-        """The times of both."""
+Prepare: TypeAlias = Callable[[Sequence[Network]], None]
 
 
 @dataclass(frozen=True)
@@ -50,9 +44,6 @@ class Outcome:
 
     steps: tuple[Step, ...]
     final: Final
-
-
-Prepare: TypeAlias = Callable[[Sequence[Network]], None]
 
 
 def run(
@@ -76,7 +67,7 @@ def run(
     if is_new(request):
         watcher = watcher or Watcher()
         watcher.busy("measure the seed and the smallest network")
-        _check_target(request, comparer)
+        check_target(request, comparer)
     begin(request)
     return _Run(request, source, comparer, watcher or Watcher(), prepare).run()
 
@@ -219,20 +210,8 @@ class _Run:
         return sorted(judged, key=lambda it: (-(it.ratio if by_ratio else it.accuracy), it.site))
 
     def _verified(self, last: Step, network: Network, proposal: Proposal) -> Verified:
-        """Compile both and measure them in turns."""
         self.watcher.busy(f"step {last.number + 1}: measure {proposal.site}")
-        pair = self._compared(network, parse(proposal.table))
-        reduction = last.share * (1 - pair.ratio)
-        found = Verified(
-            site=proposal.site,
-            before_ms=pair.before_ms,
-            after_ms=pair.after_ms,
-            ratio=pair.ratio,
-            error=pair.error,
-            rounds=len(pair.ratios),
-            reduction=reduction,
-            accepted=reduction >= ENOUGH * self.request.delta,
-        )
+        found = verified(self.request, self.comparer, last, network, proposal)
         self.watcher.verified(last.number + 1, found)
         return found
 
@@ -271,7 +250,7 @@ class _Run:
         self.watcher.stepped(step)
 
     def _compared(self, before: Network, after: Network) -> Paired:
-        return _compared(self.request, self.comparer, before, after)
+        return compared(self.request, self.comparer, before, after)
 
     def _final_pair(self, network: Network) -> Paired:
         return self._compared(self.request.network, network)
@@ -294,31 +273,6 @@ class _Run:
             path.parent.mkdir(exist_ok=True)
         metadata = files.metadata_of(network, self.request.data.names, data=self.request.spec)
         files.write_weights(path, weights, metadata)
-
-
-def _check_target(request: Request, comparer: Comparer) -> None:
-    """The seed beside the smallest network; InputError if that is not fast enough."""
-    target, network = request.target_ms, request.network
-    pair = _compared(request, comparer, network, least(network, request.divisor))
-    if pair.after_ms > target:
-        raise InputError(
-            "a target that cannot be reached by shrinking this network",
-            place="--target-ms",
-            found=f"{target:g} ms",
-            expected=f"at least {pair.after_ms:.4g} ms, what the smallest network on the way "
-            f"takes: {pair.after_ms / target - 1:.0%} more; or a smaller seed",
-        )
-    if pair.before_ms <= target:
-        raise InputError(
-            "the network is as fast as that already",
-            place="--target-ms",
-            found=f"{target:g} ms",
-            expected=f"less than the {pair.before_ms:.4g} ms that it takes",
-        )
-
-
-def _compared(request: Request, comparer: Comparer, before: Network, after: Network) -> Paired:
-    return comparer.compare(before, after, request.rounds, CERTAIN * request.delta)
 
 
 def _unjudged(last: Step, attempt: int, candidate: Candidate) -> Proposal:

@@ -20,6 +20,7 @@ Array = npt.NDArray[Any]
 BY_LANES = ("sdot", "smlal")
 EQUAL_ROUNDS = (4, 5, 3, 2)  # groups, the cheapest first
 PARTS_OF_WORD = (4, 2, 1)
+STEPS = 4  # of sums along the reduction that a round of its loop takes
 LANES_OF_WORD = 4  # groups in an int8x16 that products go by
 UNROLLED = 8  # groups, at most, of a reduction without a loop
 
@@ -205,15 +206,14 @@ class _Along:
         if steps and not self.sums[0]:
             self._step(at, rows, 0, two)
             done = 1
-        together = _rolled(steps - done)
 
         def some(index: Index) -> None:
-            for number in range(together):
-                self._step(at, rows, (index * together + (done + number)) * two, two)
+            for number in range(STEPS):
+                self._step(at, rows, (index * STEPS + (done + number)) * two, two)
 
-        rounds = (steps - done) // together
+        rounds = (steps - done) // STEPS
         self.integers.builder.loop(rounds, some, "k")
-        for step in range(done + rounds * together, steps):
+        for step in range(done + rounds * STEPS, steps):
             self._step(at, rows, step * two, two)
         if groups % 2:
             self._step(at, rows, steps * two, self.integers.group)
@@ -234,11 +234,6 @@ class _Along:
                     own.append(builder.register(self.integers.lanes, added, "int32"))
                 else:
                     builder.set(own[channel], own[channel].value + added)
-
-
-def _rolled(steps: int) -> int:
-    """How many steps a round of a loop takes, so that at most one is left behind it."""
-    return next(number for number in (4, 3, 2) if steps % number <= 1)
 
 
 def unit_panels(channels: int, units: int) -> list[Run]:

@@ -199,10 +199,11 @@ def _run(request: Request, device: Device, table: Path | None, quiet: bool) -> O
     from mnv3gen.search.latency import open_latency
     from mnv3gen.search.measured import MeasuredLatency, open_session
     from mnv3gen.search.netadapt.growing import GrowingTable
-    from mnv3gen.search.netadapt.session import run
+    from mnv3gen.search.netadapt.session import check, run
     from mnv3gen.search.netadapt.shrink import least
     from mnv3gen.targets import load
 
+    check(request)
     session, target = open_session(device), load(request.target)
     comparer = MeasuredLatency(session, target, Protocol(cpu=device.cpu, seconds=SECONDS))
     try:

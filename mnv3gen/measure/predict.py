@@ -59,8 +59,9 @@ class Predictor:
     """Predicts from the records of one device.
 
     `times` has the kernels by the hash of their code, `sizes_kib` what the protocol took for a
-    small and for a large network. `overhead_ms` is what a call costs beside its kernel, and `error`
-    the relative error of whole networks; both come from networks that were measured whole.
+    small and for a large network. `overhead_ms` is what a call costs beside its kernel, `scale` how
+    much of its time by itself a kernel costs there, and `error` the relative error of whole
+    networks; all come from networks that were measured whole.
     """
 
     plans: Plans
@@ -69,6 +70,7 @@ class Predictor:
     model: Guesser | None = None
     overhead_ms: float = 0.0
     error: float = 0.05
+    scale: float = 1.0
     _names: dict[str, str] = field(default_factory=dict)
 
     def predict(self, network: Network) -> Prediction:
@@ -79,7 +81,7 @@ class Predictor:
         large = self._largeness(calls)
         parts = []
         for call, near in zip(calls, shares, strict=True):
-            ms = mixed(times[call.code], near, large) + self.overhead_ms
+            ms = self.scale * mixed(times[call.code], near, large) + self.overhead_ms
             parts.append(Part(self._name(call.code), ms, call.code in self.times))
         whole = sum(part.ms for part in parts)
         error = 0.0 if self.model is None else self.model.error

@@ -99,7 +99,8 @@ class _Integers(Printer):
             case _:
                 raise NotImplementedError(f"no integer form of {type(node).__name__}")
         self.lines[-1] += f"  /* {node.name} */"
-        self.elements[node.name] = made
+        leaves = self.quantized.leaves_integers(node.name)
+        (self.values if leaves else self.elements)[node.name] = made
 
     def as_float(self, name: str) -> str:
         """A tensor in float32, made where it is first wanted."""
@@ -149,6 +150,9 @@ class _Integers(Printer):
         sums = self.call("qnn.conv2d", words, f'{attributes}, out_dtype="int32"')
         bias = self.parameter(f"{conv.name}.bias", self.bias(constants))
         sums = self.call("nn.bias_add", [sums, bias], f"axis={self.layout.index('C')}")
+        if constants.unit is not None:
+            unit = self.parameter(f"{conv.name}.unit", constants.unit.reshape(self.per_channel))
+            return self.call("multiply", [self.call("cast", [sums], 'dtype="float32"'), unit])
         made = self.requantize(sums, conv, constants)
         if constants.table is None:
             return made

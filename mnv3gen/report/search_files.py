@@ -92,8 +92,10 @@ def _steps(content: Content) -> Iterator[Sequence[object]]:
 def _study(study: Sequence[Measured]) -> Iterator[Sequence[object]]:
     yield Measured.__struct_fields__
     for it in study:
-        values = msgspec.to_builtins(it)
-        yield [" ".join(value) if isinstance(value, list) else value for value in values.values()]
+        yield [
+            " ".join(value) if isinstance(value, tuple) else value
+            for value in msgspec.structs.astuple(it)
+        ]
 
 
 def _rows(chosen: Network, reference: Network) -> Iterator[Sequence[object]]:

@@ -141,7 +141,9 @@ class FastTable:
         small_cold, small_near, cold, close = np.moveaxis(calls[..., STATES], -1, 0)
         small = small_cold - near * (small_cold - small_near)
         times = small + large * (cold - near * (cold - close) - small)
-        return times.sum(1) + self.predictor.overhead_ms * calls[..., CALLS].sum(1)
+        return self.predictor.scale * times.sum(1) + self.predictor.overhead_ms * calls[
+            ..., CALLS
+        ].sum(1)
 
     def _large(self, calls: Array) -> Array:
         small, large = self.predictor.sizes_kib

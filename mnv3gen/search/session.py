@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -140,6 +139,7 @@ def search(request: Request, watcher: Watcher) -> Outcome:
     """
     check_space(request.space)
     latency = open_space_latency(request.latency, request.space, request.device, request.table)
+    device = open_latency("compile", request.device) if request.finalists else None
     try:
         check_target(request.space, latency, request.target_ms)
         resumed = settle(request.folder, request.settings)
@@ -148,11 +148,17 @@ def search(request: Request, watcher: Watcher) -> Outcome:
 
             prepare(request.spec, request.space, watcher.epoch_over)
         trials = _trials(request, latency, resumed, watcher)
+        shutil.rmtree(request.folder / "work", ignore_errors=True)
+        if device is None:
+            return Outcome(request.folder, tuple(trials), (), None)
+        chosen = best_trials(trials, request.finalists)
+        found = measure_finalists(chosen, request.settings, device, watcher.finalist_over)
+        best = write_finalists(request.folder, found, BEST_NAME)
+        return Outcome(request.folder, tuple(trials), tuple(found), best)
     finally:
         latency.close()
-    shutil.rmtree(request.folder / "work", ignore_errors=True)
-    finalists, best = _finalists(request, trials, watcher)
-    return Outcome(request.folder, tuple(trials), tuple(finalists), best)
+        if device is not None:
+            device.close()
 
 
 def _trials(
@@ -175,20 +181,6 @@ def _trials(
         return nas.run(request.trials)
     finally:
         workers.close()
-
-
-def _finalists(
-    request: Request, trials: Sequence[Trial], watcher: Watcher
-) -> tuple[list[Finalist], Path | None]:
-    if not request.finalists:
-        return [], None
-    device = open_latency("compile", request.device)
-    try:
-        chosen = best_trials(trials, request.finalists)
-        found = measure_finalists(chosen, request.settings, device, watcher.finalist_over)
-    finally:
-        device.close()
-    return found, write_finalists(request.folder, found, BEST_NAME)
 
 
 def _lines(request: Request, workers: str, known: int) -> dict[str, str]:

@@ -105,6 +105,7 @@ def test_what_is_refused(asked: list[object], tmp_path: Path, command: Command) 
         ([*target(0.8), "--device", "emulator"], "an emulator takes no times"),
         ([*target(0.8), "--latency", "tables"], "nearest:  table"),
         ([*target(0.8), "--hold-out", "0.01"], "too few pictures"),
+        ([*target(0.8), "--classes", "2"], "a label that is no class of the network"),
         ([*target(0.8), "--weights", tmp_path / "no.safetensors"], "no such weights file"),
     ]
     for more, words in cases:

@@ -150,6 +150,9 @@ def test_files_beside_the_page(
     assert {("s", "trial 0"), ("s", "trial 3"), ("beside", "V3 0.5")} <= set(on_frontier)
     (_, step) = rows(page.parent / "report-netadapt.csv")
     assert (step["chosen"], step["reduction"], step["refused"]) == ("bneck2.expand", "0.1", "0")
+    (relu, naive) = rows(page.parent / "report-study.csv")
+    assert (relu["label"], relu["variants"], relu["ms"]) == ("ReLU", "relu", "9.0")
+    assert (naive["variants"], naive["paper_ms"]) == ("hswish@16 naive-hswish", "68.9")
     everything = json.loads(page.with_suffix(".json").read_bytes())
     assert len(everything["content"]["searches"][0]["trials"]) == 4
     text = page.read_text(encoding="utf-8")

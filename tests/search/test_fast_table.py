@@ -39,7 +39,7 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Space, Predictor]
     for code in plans.codes:
         near, cold = sorted(generator.random() for _ in range(2))
         times[code] = (cold, near, 2 * cold, near + cold)
-    return space, Predictor(plans, times, (8, 64), overhead_ms=0.01)
+    return space, Predictor(plans, times, (8, 64), overhead_ms=0.01, scale=0.9)
 
 
 @pytest.mark.compile

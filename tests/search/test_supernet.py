@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from mnv3gen.search.accuracy import EvaluatorSpec, open_evaluator  # noqa: E402
 from mnv3gen.search.accuracy.supernet import recalibrate  # noqa: E402
 from mnv3gen.search.space import Space  # noqa: E402
 from mnv3gen.search.spaces import load_space  # noqa: E402
+from mnv3gen.search.supernet import training  # noqa: E402
 from mnv3gen.search.supernet.shared import Shared  # noqa: E402
 from mnv3gen.search.supernet.training import load_shared, prepare, read_state  # noqa: E402
 
@@ -103,16 +105,26 @@ def space(tmp_path: Path) -> Space:
 
 
 def test_a_supernet_that_was_stopped_goes_on_to_the_same_weights(
-    tmp_path: Path, space: Space
+    tmp_path: Path, space: Space, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Each epoch has six steps and a question after each, and one more when it is over."""
     prepare(spec_of(tmp_path / "whole"), space, silent)
 
-    def stop(epoch: int, *_: object) -> None:
-        if epoch == 1:
-            raise KeyboardInterrupt
+    class Wished:
+        """Ctrl-C at the eleventh question, which is after the fourth step of the second epoch."""
 
-    with pytest.raises(KeyboardInterrupt):
-        prepare(spec_of(tmp_path / "cut"), space, stop)
+        asked = 0
+
+        def is_set(self) -> bool:
+            self.asked += 1
+            return self.asked == 11
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training, "stopping", lambda: contextlib.nullcontext(Wished()))
+        prepare(spec_of(tmp_path / "cut"), space, silent)
+    state = read_state(tmp_path / "cut")
+    assert state is not None
+    assert (state.epoch, state.steps) == (1, 4)
     with pytest.raises(InputError, match="no trained supernet"):
         load_shared(tmp_path / "cut", space)
     prepare(spec_of(tmp_path / "cut"), space, silent)

@@ -31,7 +31,9 @@ from mnv3gen.tables.format import format_network
 from mnv3gen.tables.network import Network
 from mnv3gen.tables.parse import parse
 from mnv3gen.train import folder as files
+from mnv3gen.train.learner import classifier_output
 from mnv3gen.train.state import replace_bytes, writing
+from mnv3gen.train.tasks.choose import task_of
 
 WORK = "proposals"  # the folder of weights that are not accepted yet
 MORE = 1.5  # times the reduction that the proposals of the attempt before had
@@ -58,19 +60,26 @@ def run(
 
     `prepare` is told of all networks that `source` may be asked for in a step, before it is.
 
-    InputError for a table without bnecks, a target that cannot be reached or that the seed is
-    within, too few pictures, and the folder of another run. DeviceLostError if the device is gone,
-    NoisyError if its times are of no use, Mnv3genError if no proposal saves enough as measured:
-    what was done is kept, and the same call goes on from there.
+    InputError as `check`, for a target that cannot be reached or that the seed is within, and for
+    the folder of another run. DeviceLostError if the device is gone, NoisyError if its times are of
+    no use, Mnv3genError if no proposal saves enough as measured: what was done is kept, and the
+    same call goes on from there.
     """
-    sites(request.network)
-    held_out(request.data, request.hold_out)
+    check(request)
     if is_new(request):
         watcher = watcher or Watcher()
         watcher.busy("measure the seed and the smallest network")
         check_target(request, comparer)
     begin(request)
     return _Run(request, source, comparer, watcher or Watcher(), prepare).run()
+
+
+def check(request: Request) -> None:
+    """InputError for a table without bnecks, data that do not fit it, and too few pictures."""
+    sites(request.network)
+    task_of(request.network, request.data).check()
+    classifier_output(expand(request.network))
+    held_out(request.data, request.hold_out)
 
 
 class _Run:

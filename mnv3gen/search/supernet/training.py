@@ -1,10 +1,11 @@
-"""Training a supernet: a random network of the space in every step, saved after every epoch.
+"""Training a supernet: a random network of the space in every step, saved now and then.
 
 Single paths, each as likely as any other (Guo et al., "Single Path One-Shot", 2019).
 """
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Callable
@@ -31,14 +32,18 @@ from mnv3gen.train.recipe import rate_at
 from mnv3gen.train.signals import stopping
 from mnv3gen.train.state import replace_bytes, writing
 
-STATE, WEIGHTS = "supernet.json", "supernet-{epoch}.safetensors"
+STATE = "supernet.json"
+EVERY = 300.0  # seconds between two savings, beside those after each epoch
 CLIP = 5.0  # of the gradient's norm: a path that was hardly trained may have a steep one
 Observe = Callable[[int, int, float, float], None]
 """An epoch that is over, of how many, its mean loss, seconds since the beginning."""
 
 
 class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the supernet is of, and how far it is: the file of `epoch` has its tensors."""
+    """What the supernet is of, and how far it is.
+
+    `epoch` epochs are over, and `steps` of the next one, whose losses add up to `total`.
+    """
 
     contents: str
     data: str
@@ -48,15 +53,23 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     batch: int
     seed: int
     epoch: int = 0
+    steps: int = 0
+    total: float = 0.0
     losses: tuple[float, ...] = ()
     seconds: float = 0.0
+
+    @property
+    def tensors(self) -> str:
+        """The name of the file with the tensors of this moment."""
+        steps = f"-{self.steps}" if self.steps else ""
+        return f"supernet-{self.epoch}{steps}.safetensors"
 
 
 def prepare(spec: EvaluatorSpec, space: Space, observe: Observe) -> None:
     """Train the supernet of a spec's folder, or go on where that was left, unless it is done.
 
-    InputError for the folder of another supernet; KeyboardInterrupt after Ctrl-C, with the last
-    whole epoch saved.
+    InputError for the folder of another supernet; KeyboardInterrupt after Ctrl-C, when everything
+    is saved.
     """
     folder = Path(spec.folder)
     wanted = State(
@@ -94,7 +107,7 @@ def load_shared(folder: Path, space: Space) -> Shared:
     if state is None or state.epoch < state.epochs:
         raise InputError("no trained supernet", place=str(folder), expected="one that is done")
     shared = Shared(space)
-    arrays = load_tensors(folder / WEIGHTS.format(epoch=state.epoch))
+    arrays = load_tensors(folder / state.tensors)
     with torch.no_grad():
         for name, tensor in shared.named_parameters():
             tensor.copy_(torch.from_numpy(arrays[f"shared/{name}"]))
@@ -126,30 +139,38 @@ class _Training:
         self.batches = Batches(
             self.data.train, form, self.recipe.augment, self.recipe.batch, spec.seed
         )
-        if state.epoch:
+        self.begun = self.saved = time.monotonic()
+        self.begun -= state.seconds
+        if state.epoch or state.steps:
             self._restore()
 
     def run(self, observe: Observe) -> None:
-        begun = time.monotonic() - self.state.seconds
         self.folder.mkdir(parents=True, exist_ok=True)
         with stopping() as wished:
             while self.state.epoch < self.state.epochs:
-                loss = self._epoch(self.state.epoch, wished.is_set)
-                seconds = time.monotonic() - begun
-                self._save(loss, seconds)
-                observe(self.state.epoch, self.state.epochs, loss, seconds)
+                loss = self._epoch(wished.is_set)
+                observe(self.state.epoch, self.state.epochs, loss, self.state.seconds)
 
-    def _epoch(self, epoch: int, wished: Callable[[], bool]) -> float:
-        losses = []
-        for number, batch in enumerate(self.batches.epoch(epoch)):
-            if wished():
-                raise KeyboardInterrupt
-            done = epoch + number / len(self.batches)
-            set_rate(self.optimizer, rate_at(self.recipe, done, done / self.state.epochs))
-            losses.append(self._step(batch, (epoch, number)))
-        loss = float(np.mean(losses))
-        if not np.isfinite(loss):
-            raise Mnv3genError(f"{self.folder}: the supernet diverged in epoch {epoch + 1}")
+    def _epoch(self, wished: Callable[[], bool]) -> float:
+        """The rest of an epoch; its mean loss."""
+        state, last = self.state, len(self.batches)
+        total = state.total
+        with contextlib.closing(self.batches.epoch(state.epoch, state.steps)) as batches:
+            for step, batch in enumerate(batches, state.steps + 1):
+                done = state.epoch + (step - 1) / last
+                set_rate(self.optimizer, rate_at(self.recipe, done, done / state.epochs))
+                total += self._step(batch, (state.epoch, step - 1))
+                if not np.isfinite(total):
+                    raise Mnv3genError(f"{self.folder}: diverged in epoch {state.epoch + 1}")
+                stop = wished()
+                if step < last and (stop or time.monotonic() - self.saved > EVERY):
+                    self._save(steps=step, total=total)
+                    if stop:
+                        raise KeyboardInterrupt
+        loss = total / last
+        self._save(epoch=state.epoch + 1, steps=0, total=0.0, losses=(*state.losses, loss))
+        if wished() and self.state.epoch < state.epochs:
+            raise KeyboardInterrupt
         return loss
 
     def _step(self, batch: Any, place: tuple[int, int]) -> float:
@@ -166,20 +187,19 @@ class _Training:
         self.optimizer.step()
         return float(loss.item())
 
-    def _save(self, loss: float, seconds: float) -> None:
+    def _save(self, **changes: Any) -> None:
+        """Write the tensors of a moment, then the state that names them."""
         from safetensors.numpy import save
 
-        state = self.state
-        before = self.folder / WEIGHTS.format(epoch=state.epoch)
-        self.state = msgspec.structs.replace(
-            state, epoch=state.epoch + 1, losses=(*state.losses, loss), seconds=seconds
-        )
-        path = self.folder / WEIGHTS.format(epoch=self.state.epoch)
+        before = self.folder / self.state.tensors
+        now = time.monotonic()
+        self.state = msgspec.structs.replace(self.state, seconds=now - self.begun, **changes)
+        self.saved = now
+        path = self.folder / self.state.tensors
         with writing(self.folder):
             replace_bytes(path, save(self._arrays()))
-            replace_bytes(
-                self.folder / STATE, msgspec.json.format(msgspec.json.encode(self.state), indent=1)
-            )
+            content = msgspec.json.format(msgspec.json.encode(self.state), indent=1)
+            replace_bytes(self.folder / STATE, content)
         before.unlink(missing_ok=True)
 
     def _arrays(self) -> dict[str, Any]:
@@ -196,7 +216,7 @@ class _Training:
     def _restore(self) -> None:
         from mnv3gen.graph.weights import load_tensors
 
-        arrays = load_tensors(self.folder / WEIGHTS.format(epoch=self.state.epoch))
+        arrays = load_tensors(self.folder / self.state.tensors)
         with torch.no_grad():
             for name, tensor in self.shared.named_parameters():
                 tensor.copy_(torch.from_numpy(arrays[f"shared/{name}"]))

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mnv3gen.errors import InputError
+
+if TYPE_CHECKING:
+    from mnv3gen.search.settings import Settings
 
 EPILOG = """\b
 Examples:
@@ -40,15 +44,29 @@ def command(folder: Path, space: str | None, output: Path) -> None:
     loaded = replace(loaded, seed=with_classes(loaded.seed, parse(trials[0].point).classes))
     if contents_of(loaded) != settings.contents:
         raise InputError("the search was of another space", place=str(folder), found=loaded.name)
+    table = f"--table {settings.table} " if settings.table else ""
+    images = {trial.accuracy.images for trial in trials if trial.accuracy is not None}
     made = [
         f"Every network of {loaded.name}, made by:",
+        *_measuring(settings),
         f"  mnv3gen search nas --space {settings.space} --device {settings.device} "
         f"--target-ms {settings.target_ms:g} --data {settings.data} --images {settings.images} "
         f"--evaluator {settings.evaluator} --epochs {settings.epochs} --batch {settings.batch} "
-        f"--controller exhaustive --latency {settings.latency} --seed {settings.seed} "
+        f"--controller exhaustive --latency {settings.latency} {table}--seed {settings.seed} "
         f"--trials {loaded.size} --finalists 0 -o m/",
         f"  mnv3gen search tabulate m/ -o {output.name}",
-        f"Latencies are of {settings.target}; mnv3gen {settings.version}.",
+        f"Accuracies are of {', '.join(map(str, sorted(images)))} held-out pictures, latencies of "
+        f"the target {settings.target}; mnv3gen {settings.version}.",
     ]
     count = write_truth(output, loaded, trials, made)
     click.echo(f"table     {output}, {count} networks")
+
+
+def _measuring(settings: Settings) -> list[str]:
+    """The command that measured the kernels, where they were written to a folder."""
+    if not settings.table:
+        return []
+    return [
+        f"  mnv3gen latency-table --space {settings.space} --device {settings.device} "
+        f"-o {settings.table}"
+    ]

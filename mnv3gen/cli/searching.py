@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -34,11 +35,12 @@ class Printer(Watcher):
     ) -> None:
         self.bar.stop()
 
-    def began(self, lines: dict[str, str]) -> None:
+    def began(self, lines: dict[str, str], known: Sequence[Trial]) -> None:
         """Every resolved argument, before the trials."""
         for name, text in lines.items():
             self._line(f"{name:10s}{text}")
-        self.task = self.bar.add_task("trials", total=self.trials)
+        self.best = max((trial.reward or 0.0 for trial in known), default=0.0)
+        self.task = self.bar.add_task("trials", total=self.trials, completed=len(known))
 
     def epoch_over(self, epoch: int, epochs: int, loss: float, seconds: float) -> None:
         """An epoch of the supernet."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -101,8 +102,8 @@ class Request:
 class Watcher:
     """What a search tells; the default is silent."""
 
-    def began(self, lines: dict[str, str]) -> None:
-        """Everything is opened: what it is, by name."""
+    def began(self, lines: dict[str, str], known: Sequence[Trial]) -> None:
+        """Everything is opened: what it is, by name, and the trials of a search that goes on."""
 
     def epoch_over(self, epoch: int, epochs: int, loss: float, seconds: float) -> None:
         """An epoch of the supernet is over."""
@@ -167,7 +168,12 @@ def _trials(
     workers = open_workers(request.ray, request.spec, request.space, request.workers)
     try:
         trials = Trials(request.folder)
-        watcher.began(_lines(request, workers.words, len(trials.by_number) if resumed else 0))
+        known = trials.in_order if resumed else []
+        lines = _lines(request, workers.words, len(known))
+        if trials.damaged:
+            numbers = ", ".join(map(str, trials.damaged[:5]))
+            lines["damaged"] = f"lines {numbers} of {trials.journal.path} are left out"
+        watcher.began(lines, known)
         controller = make_controller(request.controller, request.space, request.seed)
         nas = Nas(
             request.settings,

@@ -54,9 +54,12 @@ def test_a_search_and_its_finalists(command: Command, arguments: list[str], tmp_
         "search.json", FILE, "finalists.json", "best.bneck",
     }  # fmt: skip
 
+    with (tmp_path / "s" / FILE).open("a") as file:
+        file.write('{"number":3,')  # as after kill -9
     again = command(*arguments, "--trials", 4, "--finalists", 0)
     assert again.code == 0
     assert "3 trials are known" in again.err
+    assert "lines 4 of" in again.err
     assert len(read_trials(tmp_path / "s")) == 4
     command(*arguments, "--seed", 1).refused("another seed", "found:    0", "--restart")
     assert command(*arguments, "--seed", 1, "--trials", 1, "--restart").code == 0

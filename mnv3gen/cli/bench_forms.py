@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mnv3gen.onnx_import import Imported
     from mnv3gen.tables.network import Network
 
 
@@ -22,12 +23,14 @@ class Form:
     weights: Path | None
     seed: int
     int8: bool = False
+    input_shape: str | None = None
 
-    def network(self, name: str) -> Network:
-        """The form of the network of that name."""
-        from mnv3gen.tables.zoo import resolve
+    def network(self, name: str) -> Network | Imported:
+        """The form of the network of that name, or what an ONNX file has."""
+        from mnv3gen.cli.given import network_called
 
-        return resolve(name, self.width, self.resolution, self.classes, self.variants)
+        form = self.width, self.resolution, self.classes, self.variants
+        return network_called(name, *form, self.input_shape)
 
     @property
     def words(self) -> str:

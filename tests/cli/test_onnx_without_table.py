@@ -41,7 +41,7 @@ def test_quantize_then_compile(command: Command, tmp_path: Path, file: Path) -> 
     assert "rectangular" not in page.read_text() and "conv2d2" in page.read_text()
     options = ["compile", file, "--target", "host", "--int8", "--json", "-o"]
     first = command(*options, tmp_path / "a", "--statistics", ranges).json
-    second = command(*options, tmp_path / "b", "--calibration", data).json
+    command(*options, tmp_path / "b", "--calibration", data)
     assert first["max_error"] < 1e-6
     assert (tmp_path / "a/libevery.a").is_file()
     libraries = [(tmp_path / folder / "libevery.so").read_bytes() for folder in "ab"]

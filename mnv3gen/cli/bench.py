@@ -14,8 +14,9 @@ import click
 
 from mnv3gen.cli.bench_forms import Form, forms_of
 from mnv3gen.cli.integers import calibration_option, statistics_option
-from mnv3gen.cli.options import json_option, several_forms_options
+from mnv3gen.cli.options import input_shape_option, json_option, several_forms_options
 from mnv3gen.errors import InputError
+from mnv3gen.tables.network import Network
 
 if TYPE_CHECKING:
     from mnv3gen.bench.compare import Source
@@ -37,6 +38,7 @@ of the folder MNV3GEN_PEERS, and in mnv3gen's own environment.
 Examples:
   mnv3gen bench                                  MobileNetV3-Large against what is installed
   mnv3gen bench mobilenet_v3_small mobilenet_v2 --against onnxruntime,litert
+  mnv3gen bench somebody_elses.onnx --input-shape 48x192 --against onnxruntime
   mnv3gen bench out/ --against onnxruntime --json
   mnv3gen bench --list-peers
   mnv3gen bench --all-networks --seconds 10 --plot bars.svg
@@ -51,6 +53,7 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("networks", nargs=-1, metavar="[NETWORK|BUNDLE]...")
 @several_forms_options
+@input_shape_option
 @click.option("--all-networks", is_flag=True, help="Every network of the zoo.")
 @click.option(
     "--ablation", type=click.Choice(["nonlinearity"]), help="Where h-swish stands (table 5)."
@@ -106,7 +109,8 @@ def command(
     """Time networks beside the engines that others would run them with.
 
     One thread, batch 1, float32, the same weights; outputs are compared before anything is timed.
-    A NETWORK (default mobilenet_v3_large) is compiled for this machine, a BUNDLE is taken as it is.
+    A NETWORK (a name, a .bneck or an ONNX file; default mobilenet_v3_large) is compiled for this
+    machine, a BUNDLE is taken as it is.
     Of several --width and --resolution every pair is a form of each NETWORK.
     With --int8 a NETWORK is quantized as `compile --int8` does it with that --calibration or
     --statistics, or else by the ranges of a seeded input, on which time does not depend; the peers
@@ -279,6 +283,13 @@ def _ablate(name: str, form: Form, settings: Settings, as_json: bool) -> Outcome
     from mnv3gen.cli.bench_tables import echo_arguments, print_ablation
 
     network = form.network(name)
+    if not isinstance(network, Network):
+        raise InputError(
+            "h-swish is moved about in a table",
+            place="--ablation",
+            found=name,
+            expected="a name of the zoo or a .bneck file",
+        )
     title = f"{network.name}{form.words}"
     names = {case: f"{title}{case.words}" for case in CASES}
     opener = functools.partial(ablation_session, network, names, form.weights, form.seed, settings)

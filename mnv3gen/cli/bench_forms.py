@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mnv3gen.bench.subject import Quantize
+    from mnv3gen.onnx_import import Imported
     from mnv3gen.tables.network import Network
 
 
@@ -38,11 +39,14 @@ class Form:
             return quantized_by_seed
         return Integers(self.calibration, self.statistics, None, ()).quantized
 
-    def network(self, name: str) -> Network:
-        """The form of the network of that name."""
-        from mnv3gen.tables.zoo import resolve
+    input_shape: str | None = None
 
-        return resolve(name, self.width, self.resolution, self.classes, self.variants)
+    def network(self, name: str) -> Network | Imported:
+        """The form of the network of that name, or what an ONNX file has."""
+        from mnv3gen.cli.given import network_called
+
+        form = self.width, self.resolution, self.classes, self.variants
+        return network_called(name, *form, self.input_shape)
 
     @property
     def words(self) -> str:

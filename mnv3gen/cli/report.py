@@ -62,7 +62,7 @@ def command() -> None:
     """
 
 
-@command.command()
+@command.command(epilog="\b\nExamples:\n  mnv3gen report paper --table 3 --json")
 @click.option(
     "--table", "tables", multiple=True, type=click.Choice(["3", "4", "5", "6", "7"]),
     help="Of the paper; may be given several times.  [default: all]",
@@ -221,7 +221,7 @@ def _print_rest(wanted: list[Cell], figures: dict[tuple[str, str], Figure], form
         )
 
 
-@command.command()
+@command.command(epilog="\b\nExamples:\n  mnv3gen report cycles --groups 10")
 @click.option("--groups", default=8, show_default=True, type=click.IntRange(2, 100))
 @click.option("--seed", default=0, show_default=True, help="Of the choice of kernels.")
 @json_option

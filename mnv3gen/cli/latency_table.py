@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,7 +150,7 @@ def _of_space(name: str, target: Target, folder: Path, base: Protocol) -> Protoc
 
 def measure_kernels(
     measurer: KernelMeasurer,
-    networks: list[Network | Model],
+    networks: Sequence[Network | Model],
     folder: Path,
     jobs: int | None = None,
     build_only: bool = False,

@@ -248,7 +248,7 @@ def _echo(request: Request) -> None:
 def _summary(request: Request, outcome: Outcome) -> dict[str, Any]:
     import msgspec
 
-    from mnv3gen.search.netadapt.final import TABLE, WEIGHTS
+    from mnv3gen.search.netadapt.outcome import TABLE, WEIGHTS
 
     return {
         "folder": str(request.folder),
@@ -269,7 +269,7 @@ def _summary(request: Request, outcome: Outcome) -> dict[str, Any]:
 
 
 def _print(request: Request, outcome: Outcome) -> None:
-    from mnv3gen.search.netadapt.final import TABLE, WEIGHTS
+    from mnv3gen.search.netadapt.outcome import TABLE, WEIGHTS
 
     final = outcome.final
     less = f"{1 - final.ratio:.1%} ± {1.96 * final.error:.1%} less"

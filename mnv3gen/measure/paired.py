@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from mnv3gen.compile.bundle import Bundle
 from mnv3gen.errors import NoisyError
 from mnv3gen.measure.answer import Checked
-from mnv3gen.measure.network import CHECK_SECONDS, run_bundle
-from mnv3gen.measure.protocol import Protocol
+from mnv3gen.measure.network import CHECK_SECONDS, Executable
+from mnv3gen.measure.protocol import Protocol, Times
 from mnv3gen.measure.session import Session
 
 MORE = 4  # times the rounds that were asked for, at most
@@ -92,20 +92,17 @@ class _Turns:
     """One of the two: its program on the device, and the median milliseconds of its turns."""
 
     def __init__(self, session: Session, bundle: Bundle, name: str, protocol: Protocol) -> None:
-        self.session, self.bundle, self.name, self.protocol = session, bundle, name, protocol
+        self.session, self.protocol = session, protocol
+        self.run = Executable(name, bundle, protocol.cpu)
         session.put(bundle.benchmark, name)
-        self.runs = protocol.runs_of(self._run(0, 0).first_ms)
+        self.runs = protocol.runs_of(self._run(0).first_ms)
         self.times: list[float] = []
 
     def take(self) -> None:
         """Measure a turn."""
         time.sleep(self.protocol.cool_down)
-        self.times.append(self._run(self.runs, self.protocol.warmup).median_ms)
+        self.times.append(Times.of(self._run(self.runs).times_ms).median_ms)
 
-    def _run(self, runs: int, warmup: int) -> Checked:
-        cpu = self.protocol.cpu
-        return self.session.retried(
-            lambda: run_bundle(
-                self.session, self.bundle, self.name, cpu, runs, warmup, CHECK_SECONDS
-            )
-        )
+    def _run(self, runs: int) -> Checked:
+        warmup = self.protocol.warmup
+        return self.session.retried(lambda: self.run(self.session, runs, warmup, CHECK_SECONDS))

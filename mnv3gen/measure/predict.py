@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from mnv3gen.errors import InputError
+from mnv3gen.graph.model import Model
 from mnv3gen.measure.kernel import Code
 from mnv3gen.measure.planned import Call, Plans, footprint_kib, near_shares
 from mnv3gen.measure.records import Record
@@ -73,7 +74,7 @@ class Predictor:
     scale: float = 1.0
     _names: dict[str, str] = field(default_factory=dict)
 
-    def predict(self, network: Network) -> Prediction:
+    def predict(self, network: Network | Model) -> Prediction:
         """The prediction for a network. InputError if a kernel can be neither known nor guessed."""
         calls = self.plans.calls(network)
         times = self.states(calls)

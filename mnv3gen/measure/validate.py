@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mnv3gen.graph.text import is_graph
 from mnv3gen.measure.predict import Predictor
 from mnv3gen.measure.records import Record
 from mnv3gen.tables.parse import parse
@@ -31,7 +32,7 @@ def compared(predictor: Predictor, records: Sequence[Record]) -> list[Comparison
     """
     predictor.overhead_ms, predictor.scale, found = 0.0, 1.0, {}
     for record in records:
-        if record.kind != "network" or record.noisy or not record.table:
+        if record.kind != "network" or record.noisy or not record.table or is_graph(record.table):
             continue
         network = parse(record.table)
         calls = predictor.plans.calls(network)

@@ -11,7 +11,7 @@ import msgspec
 
 from mnv3gen.errors import InputError
 from mnv3gen.search.finalists import BEST, Finalist, read_finalists
-from mnv3gen.search.netadapt import final as finals
+from mnv3gen.search.netadapt import outcome
 from mnv3gen.search.netadapt import request as requests
 from mnv3gen.search.netadapt.journal import STEPS, Step, steps_of
 from mnv3gen.search.settings import FILE as NAS
@@ -50,7 +50,7 @@ class Adapted(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     settings: dict[str, object]
     steps: tuple[Step, ...]
-    final: finals.Final | None = None
+    final: outcome.Final | None = None
     table: str = ""
 
 
@@ -167,12 +167,12 @@ def _search(folder: Path) -> Search:
 
 def _adapted(folder: Path) -> Adapted:
     steps = tuple(steps_of(folder).entries) if (folder / STEPS).is_file() else ()
-    final, table = folder / finals.FILE, folder / finals.TABLE
+    final, table = folder / outcome.FILE, folder / outcome.TABLE
     return Adapted(
         name=folder.name,
         settings=requests.read_identity(folder),
         steps=steps,
-        final=_decoded(final, finals.Final) if final.is_file() else None,
+        final=_decoded(final, outcome.Final) if final.is_file() else None,
         table=table.read_text(encoding="utf-8") if table.is_file() else "",
     )
 

@@ -184,8 +184,10 @@ class Space:
 
         Each has one block, with its repeated layer if it has any, after each width of the block
         before; the first ones have the stem, the last ones the rows after the last block.
+        InputError if those begin with a pool, which is computed with the block before.
         """
         stem, blocks, own = self._parts
+        self._check_separate()
         sides = self._sides()
         for number, seed in enumerate(blocks):
             for channels in self.widths(number):
@@ -197,6 +199,14 @@ class Space:
         for channels in self.widths(len(blocks)):
             for tail in self._tails.values() if len(self.tail) > 1 else (own,):
                 yield self._piece(tail, (*sides[len(blocks)], channels), len(blocks))
+
+    def _check_separate(self) -> None:
+        if self._parts[2][0].operator == "pool":
+            raise InputError(
+                "no table of kernels for this space", place=self.name,
+                found=f"in {self.seed.name} a pool right after the last bneck",
+                expected="a convolution there",
+            )  # fmt: skip
 
     def _piece(self, rows: tuple[Row, ...], shape: Shape, number: int) -> Network:
         height, width, channels = shape if number else _shape(self.seed)
@@ -221,6 +231,7 @@ class Space:
         After the last block come the rows after it, whose `block` is None where all are the same.
         """
         stem, blocks, tail = self._parts
+        self._check_separate()
         if number == len(blocks):
             rows = tail if block is None else self._tails[block]
         else:

@@ -48,6 +48,27 @@ def test_help_of_a_command_has_examples(command: Callable[..., Finished], name: 
     assert command(name, "-h").out == result.out
 
 
+SUBCOMMANDS = {
+    "logs": ("check", "show", "prune"),
+    "records": ("list", "merge", "prune"),
+    "report": ("paper", "cycles"),
+}
+PRINT_NO_FIGURES = {"completion"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(name,) for name in COMMANDS if name not in SUBCOMMANDS]
+    + [(group, name) for group, names in SUBCOMMANDS.items() for name in names],
+)
+def test_every_command_has_examples_and_json(
+    command: Callable[..., Finished], words: tuple[str, ...]
+) -> None:
+    shown = command(*words, "--help").out
+    assert f"mnv3gen {' '.join(words)}" in shown.partition("Examples:")[2]
+    assert ("--json" in shown) == (words[0] not in PRINT_NO_FIGURES)
+
+
 def test_module_and_version() -> None:
     result = mnv3gen("--version")
     assert result.code == 0

@@ -20,8 +20,8 @@ from mnv3gen.report.rows import pairs
 from mnv3gen.report.search_data import Point, frontier, read_networks
 from mnv3gen.search.accuracy import Accuracy
 from mnv3gen.search.latency import Latency
-from mnv3gen.search.netadapt.final import Final
 from mnv3gen.search.netadapt.journal import Step, Verified
+from mnv3gen.search.netadapt.outcome import Final
 from mnv3gen.search.trials import Trial
 from mnv3gen.tables.parse import parse
 from mnv3gen.tables.zoo import get, resolve

@@ -71,7 +71,9 @@ def test_the_exhaustive_controller_ends_with_the_space(tmp_path: Path) -> None:
     assert len({trial.point for trial in trials}) == len(trials) == 32
 
 
-def test_a_noisy_measurement_is_never_a_reward(tmp_path: Path) -> None:
+def test_a_noisy_measurement_is_never_a_reward(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[Told] = []
 
     def fails(call: int) -> None:
@@ -79,7 +81,7 @@ def test_a_noisy_measurement_is_never_a_reward(tmp_path: Path) -> None:
             raise NoisyError("pi", "a spread of 30%")
 
     search = search_of(tmp_path, fails=fails)
-    search.controller.tell = lambda results: told.extend(results)  # type: ignore[method-assign]
+    monkeypatch.setattr(search.controller, "tell", told.extend)
     trials = search.run(4)
     assert [trial.state for trial in trials] == ["ok", "failed", "ok", "ok"]
     assert (trials[1].reward, trials[1].latency) == (None, None)

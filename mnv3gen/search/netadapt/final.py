@@ -10,6 +10,7 @@ import msgspec
 from mnv3gen.graph.expand import expand
 from mnv3gen.graph.weights import load_weights
 from mnv3gen.measure.paired import Paired
+from mnv3gen.search.netadapt.outcome import FILE, TABLE, WEIGHTS, Final
 from mnv3gen.search.netadapt.populate import Weights
 from mnv3gen.search.netadapt.request import Request
 from mnv3gen.search.netadapt.watch import Watcher
@@ -21,26 +22,7 @@ from mnv3gen.train.request import Request as Training
 from mnv3gen.train.session import train
 from mnv3gen.train.state import replace_bytes, writing
 
-FILE, TABLE, WEIGHTS = "final.json", "final.bneck", "final.safetensors"
 SEED_RUN, FINAL_RUN = "seed", "training"
-
-
-class Final(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What came of a run.
-
-    `seed_ms` and `ms` were measured in turns, `ratio` is the latter over the former, with its
-    standard error. `accuracy` is the share of the test pictures that are right after `epochs` of
-    training from scratch, None if there was none; then the weights are the last step's.
-    """
-
-    seed_ms: float
-    ms: float
-    ratio: float
-    error: float
-    target_ms: float
-    accuracy: float | None = None
-    pictures: int = 0
-    epochs: int = 0
 
 
 def pretrained(request: Request, data: Data, watcher: Watcher) -> Weights:

@@ -18,9 +18,10 @@ from mnv3gen.measure.paired import Paired
 from mnv3gen.search.latency import LatencySource
 from mnv3gen.search.netadapt import journal
 from mnv3gen.search.netadapt.candidates import Candidate, candidate
-from mnv3gen.search.netadapt.final import Final, finish, pretrained
+from mnv3gen.search.netadapt.final import finish, pretrained
 from mnv3gen.search.netadapt.journal import Proposal, Step, Verified
 from mnv3gen.search.netadapt.learning import Learning, held_out, plain
+from mnv3gen.search.netadapt.outcome import Final
 from mnv3gen.search.netadapt.populate import Weights, populated
 from mnv3gen.search.netadapt.request import Request, begin, is_new
 from mnv3gen.search.netadapt.shrink import Site, least, sites, smaller

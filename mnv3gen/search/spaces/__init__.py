@@ -9,13 +9,12 @@ from typing import Any
 import msgspec
 
 from mnv3gen.errors import InputError, nearest_names
+from mnv3gen.named_toml import NamedFiles
 from mnv3gen.search.layers import OPERATORS, SKIPS
 from mnv3gen.search.space import Space
 from mnv3gen.tables.zoo import resolve
 
-FOLDER = Path(__file__).resolve().parent
-SUFFIX = ".toml"
-EXPECTED = "see docs/latency.md"
+MOST_LAYERS = 16  # more, or less, than a block of the seed has
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,33 +28,15 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tail: tuple[str, ...] = ("1",)
 
 
-def space_names() -> tuple[str, ...]:
-    """The names of the spaces that come with the package."""
-    return tuple(sorted(path.stem for path in FOLDER.glob(f"*{SUFFIX}")))
+FILES = NamedFiles(
+    "space", Path(__file__).resolve().parent, _File, "--space", expected="see docs/latency.md"
+)
 
 
 def load_space(name_or_path: str) -> Space:
     """A space by its name, or from a file. InputError if there is none, or if it is wrong."""
-    path = Path(name_or_path)
-    if path.suffix != SUFFIX:
-        if name_or_path not in space_names():
-            raise InputError(
-                "no such space",
-                place="--space",
-                found=name_or_path,
-                expected=f"a {SUFFIX} file, or {', '.join(space_names())}",
-                nearest=nearest_names(name_or_path, space_names()),
-            )
-        path = FOLDER / f"{name_or_path}{SUFFIX}"
-    try:
-        file = msgspec.toml.decode(path.read_bytes(), type=_File)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", place=str(path)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError("not a space", place=str(path), found=str(error), expected=EXPECTED) from (
-            error
-        )
-    return _space(file, path)
+    path = FILES.find(name_or_path)
+    return _space(FILES.read(path), path)
 
 
 def _space(file: _File, path: Path) -> Space:
@@ -66,6 +47,9 @@ def _space(file: _File, path: Path) -> Space:
     for kernel in file.kernels:
         if kernel not in (3, 5, 7):
             _refuse(path, "kernels", kernel, "3, 5 or 7")
+    for more in file.layers:
+        if abs(more) > MOST_LAYERS:
+            _refuse(path, "layers", more, f"{-MOST_LAYERS} to {MOST_LAYERS} more than the seed has")
     for field in ("kernels", "squeeze", "filters", "layers", "tail"):
         if not getattr(file, field):
             _refuse(path, field, "an empty list", "at least one choice")

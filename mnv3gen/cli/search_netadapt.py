@@ -279,8 +279,8 @@ def _print(request: Request, outcome: Outcome) -> None:
     )
     if final.ms > request.target_ms:
         click.echo(
-            f"          {request.target_ms:g} ms were wanted: the device is slower now than at the "
-            f"start, when it took {outcome.steps[0].measured_ms:.4g} ms for the seed"
+            f"          {request.target_ms:g} ms were wanted: the device's speed differs from that "
+            f"at the start, when it took {outcome.steps[0].measured_ms:.4g} ms for the seed"
         )
     if final.accuracy is not None:
         click.echo(

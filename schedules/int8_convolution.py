@@ -32,7 +32,7 @@ from mnv3gen.generate.integer_tile import (
     pack_panels,
     unit_panels,
 )
-from mnv3gen.generate.integers import GROUPS, Integers
+from mnv3gen.generate.integers import Integers, groups_of
 from mnv3gen.generate.requantize import (
     constants_of,
     last_array,
@@ -65,7 +65,7 @@ def space(group: Group, core: Core) -> Space:
 def rule(group: Group, core: Core) -> Parameters:
     """As many sums as leave room for weights and activations."""
     if core.products == "smlal":
-        return {"vectors": 2, "rows": 4 if core.vector_registers > 16 else 2}
+        return {"vectors": 1, "rows": 1} if _along(core) else {"vectors": 2, "rows": 4}
     return {"vectors": 2, "rows": 5 if core.vector_registers > 16 else 3}
 
 
@@ -85,10 +85,10 @@ def pack(
     segments = kernel.window
     if _gathers(kernel, core):
         rows, values, segments = rows.reshape(1, -1, kernel.output[-1]), _gathered(kernel), 1
-    fill = values + -values % GROUPS[core.products] - rows.shape[1]
+    fill = values + -values % groups_of(_along(core))[core.products] - rows.shape[1]
     matrix = np.pad(rows, ((0, 0), (0, fill), (0, 0))).reshape(-1, kernel.output[-1])
     return [
-        pack_panels(core, matrix, _panels(group, parameters), segments),
+        pack_panels(core, matrix, _panels(group, parameters), segments, _along(core)),
         np.full(1, constants.pad, np.int8),
         pack_words(core, constants),
         pack_last(kernel, constants),
@@ -104,8 +104,14 @@ def _panels(group: Group, parameters: Parameters) -> list[Run]:
     return unit_panels(group.kernels[0].output[-1], parameters["vectors"])
 
 
+def _along(core: Core) -> bool:
+    """Pairs of activations in every lane take registers that 32-bit ARM does not have."""
+    return core.products == "smlal" and core.vector_registers <= 16
+
+
 def _gathers(kernel: Kernel, core: Core) -> bool:
-    return core.products in BY_LANES and kernel.window * kernel.input[-1] <= WORD
+    by_lanes = core.products in BY_LANES and not _along(core)
+    return by_lanes and kernel.window * kernel.input[-1] <= WORD
 
 
 def _gathered(kernel: Kernel) -> int:
@@ -118,7 +124,7 @@ class _Convolution:
 
     def __init__(self, group: Group, core: Core, parameters: Parameters) -> None:
         self.builder, self.kernel = Builder(), group.kernels[0]
-        self.integers = Integers(self.builder, core)
+        self.integers = Integers(self.builder, core, along=_along(core))
         self.most, self.panels = parameters["rows"], _panels(group, parameters)
         window, (_, width, depth) = self.kernel.window, self.kernel.input
         _, left, _, right = self.kernel.padding

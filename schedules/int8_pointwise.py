@@ -74,14 +74,14 @@ def rule(group: Group, core: Core) -> Parameters:
 
 
 def _halves_rule(group: Group, core: Core) -> Parameters:
-    """Sums along a long reduction leave no room for many, but need no broadcasts."""
+    """Sums along a long reduction leave no room for many, but need no pairs in every lane."""
     height, width, depth = group.kernels[0].input
     wide = core.vector_registers > 16
     if height * width == 1:
         return {"vectors": 2 if wide else 1, "rows": 1, "along": 1}
-    if depth > LONG:
+    if depth > LONG or not wide:
         return {"vectors": 1, "rows": 2 if wide else 1, "along": 1}
-    return {"vectors": 3 if wide else 2, "rows": 3 if wide else 2, "along": 0}
+    return {"vectors": 3, "rows": 3, "along": 0}
 
 
 def cost(group: Group, core: Core) -> float:

@@ -98,7 +98,7 @@ def command(
     if device == "modelled":
         from mnv3gen.cli.tune_modelled import tune_modelled
 
-        tune_modelled(forms, chosen, minutes, seed, commit, fresh, as_json)
+        tune_modelled(forms, chosen, int8, minutes, seed, commit, fresh, as_json)
         return
     from mnv3gen.tune.fallbacks import Fallbacks
     from mnv3gen.tune.start import session_of

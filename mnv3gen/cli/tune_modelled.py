@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 def tune_modelled(
     networks: Sequence[Network | Model],
     target: Target,
+    int8: bool,
     minutes: float,
     seed: int,
     commit: bool,
@@ -53,7 +54,7 @@ def tune_modelled(
     interrupted = False
     with tempfile.TemporaryDirectory(prefix="mnv3gen-tune-") as folder, _shown() as observe:
         search = ModelledSearch(
-            networks=[listed(network, target) for network in networks],
+            networks=[listed(network, target, int8) for network in networks],
             target=target,
             model=model,
             journal=journal,

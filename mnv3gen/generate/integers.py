@@ -43,8 +43,9 @@ class Integers:
         self.multiplies_halves = self.products == "smlal" and by_rows
         widens = self.products == "pmaddwd" or self.multiplies_halves
         self.data_dtype = "int16" if widens else "int8"
-        self.loaded = UNIT if self.multiplies_halves else self.lanes  # channels of `values`
         self.is_arm32 = self.products == "smlal" and core.vector_registers < 32
+        two = self.multiplies_halves and not self.is_arm32  # whose registers are few
+        self.loaded = UNIT if two else self.lanes  # channels of `values`
 
     @property
     def vector(self) -> tuple[str, int]:

@@ -13,6 +13,9 @@ from support.tuning import record
 from mnv3gen.compile.metaschedule import TRACES, Entry, folder_of, read_entries, write_entries
 from mnv3gen.compile.schedules import all_schedules
 from mnv3gen.compile.tuned import FILE, encode_log
+from mnv3gen.tables.zoo import resolve
+from mnv3gen.targets import load
+from mnv3gen.tune.tasks import listed, tasks_of
 
 Command = Callable[..., Finished]
 
@@ -104,3 +107,17 @@ def test_parameters_that_a_schedule_does_not_have(command: Command, log: Path) -
     assert checked.code == 1 and f"{path}:1: pointwise cannot have the parameters" in checked.err
     assert "vectors=99" in command("logs", "prune").out
     assert path.read_bytes() == b""
+
+
+@pytest.mark.compile
+def test_modelled_cycles_of_quantized_kernels(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--int8 has as many kernels to choose for as the quantized network, not as the float one."""
+    monkeypatch.setenv("MNV3GEN_CACHE", str(tmp_path))
+    network, target = resolve("mobilenet_v3_small", width="0.35", resolution="32"), load("rpi4")
+    floats, integers = (len(tasks_of([listed(network, target, it)])) for it in (False, True))
+    form = ["mobilenet_v3_small", "--width", "0.35", "--resolution", "32", "--target", "rpi4"]
+    options = ["--device", "modelled", "--minutes", "0", "--json"]
+    assert command("tune", *form, *options).json["kernels"] == floats
+    assert command("tune", *form, *options, "--int8").json["kernels"] == integers != floats

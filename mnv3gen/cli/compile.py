@@ -12,7 +12,7 @@ import click
 
 from mnv3gen.cli.explain import as_dictionary, print_plan
 from mnv3gen.cli.given import Given, given_network
-from mnv3gen.cli.integers import chosen_integers, integer_options
+from mnv3gen.cli.integers import chosen_integers, integer_options, warn_of_raised
 from mnv3gen.cli.mixing import as_json as as_json_of
 from mnv3gen.cli.mixing import as_record, mixed_of, print_mixed
 from mnv3gen.cli.options import json_option, network_options
@@ -146,6 +146,7 @@ def _quantized(request: Request, integers: Integers) -> tuple[Request, Mixed | N
         statistics, mixed = mixed_of(request, statistics, pictures, integers.mixed)
         source += f"; --mixed {integers.mixed}"
     quantized = prepare(network, weights, statistics, integers.float_nodes)
+    warn_of_raised(quantized)
     request = dataclasses.replace(
         request,
         quantized=quantized,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnv3gen.cli.integers import chosen_integers, integer_options
+from mnv3gen.cli.integers import chosen_integers, integer_options, warn_of_raised
 from mnv3gen.cli.options import json_option, network_options
 from mnv3gen.errors import InputError
 from mnv3gen.tables.network import Network
@@ -96,6 +96,7 @@ def command(
     quantized, ranges = None, ""
     if integers is not None:
         quantized, ranges = integers.quantized(given.network, values)
+        warn_of_raised(quantized)
     metadata = _metadata(given.network) | {"network": model.name, "classes": str(model.classes)}
     exported = Exported(model.graph, values, model.table, metadata, quantized)
     files = export(exported, form, output, layout, rounding or "exact")

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 OBSERVERS = ("mse", "minmax", "percentile")  # the first is the default
-LISTED = 3  # of what could not be read
+LISTED = 3  # of what could not be read, and of tensors with large scales
+MOST_RAISED = 16.0  # times: 4 bits of 8 are lost
 
 
 @dataclass(frozen=True)
@@ -239,6 +240,21 @@ def parsed(mixed: str | None) -> Budget | None:
     from mnv3gen.mixed.budget import parse_budget
 
     return None if mixed is None else parse_budget(mixed)
+
+
+def warn_of_raised(quantized: Quantized) -> None:
+    """Name the tensors whose scales had to be so large that little is left of them."""
+    worst = [it for it in quantized.raised if it.made > MOST_RAISED * it.wanted]
+    if not worst:
+        return
+    worst.sort(key=lambda it: -it.made / it.wanted)
+    names = ", ".join(f"{it.tensor} ({it.made / it.wanted:.0f} times)" for it in worst[:LISTED])
+    more = f" and {len(worst) - LISTED} more" if len(worst) > LISTED else ""
+    click.echo(
+        f"mnv3gen: warning: int8 leaves little of {names}{more}: their scales had to be larger "
+        "than their ranges, by weights that are large for them; see --keep-float",
+        err=True,
+    )
 
 
 def warn_of_skipped(skipped: list[str]) -> None:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnv3gen.cli.integers import Integers, calibration_option, parsed, quantization_options
+from mnv3gen.cli.integers import (
+    Integers,
+    calibration_option,
+    parsed,
+    quantization_options,
+    warn_of_raised,
+)
 from mnv3gen.cli.mixing import as_json as mixed_as_json
 from mnv3gen.cli.mixing import measured_sensitivity, mixed_of, print_mixed
 from mnv3gen.cli.options import json_option, network_options
@@ -126,6 +132,7 @@ def _measured(
     if integers.mixed is not None:
         statistics, choice = mixed_of(request, statistics, pictures, integers.mixed, sensitivity)
     quantized = prepare(network, weights, statistics)
+    warn_of_raised(quantized)
     inputs = pictures.sample(REPORTED)
     with counted("compare with float32", len(inputs)) as advance:
         errors = measure_errors(quantized, inputs, advance)

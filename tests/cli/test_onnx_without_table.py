@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.command import Finished, mnv3gen
+from support.compiled import tiny
 from support.graphs import every_operator
+from support.integers import quantized_on_random
 
+from mnv3gen.cli.integers import warn_of_raised
 from mnv3gen.graph.seeded import seeded_input, seeded_weights
+from mnv3gen.quantize.quantized import Raised
 
 Command = Callable[..., Finished]
 
@@ -88,3 +93,14 @@ def test_profiled_and_timed(command: Command, tmp_path: Path, file: Path) -> Non
 )
 def test_refusals(tmp_path: Path, file: Path, words: list[str], said: str) -> None:
     mnv3gen(words[0], file.name, *words[1:], folder=tmp_path).refused(said)
+
+
+def test_scales_that_had_to_be_raised_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    found = quantized_on_random(tiny())
+    raised = (Raised("a", 1.0, 20.0), Raised("b", 0.5, 7.5), Raised("c", 0.01, 2.0))
+    warn_of_raised(replace(found, raised=raised))
+    said = capsys.readouterr().err
+    assert "int8 leaves little of c (200 times), a (20 times): " in said
+    assert "--keep-float" in said
+    warn_of_raised(replace(found, raised=raised[1:2]))
+    assert capsys.readouterr().err == ""

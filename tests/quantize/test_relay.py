@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from mnv3gen.tables.zoo import names, resolve
 
 GOLDEN = Path(__file__).with_name("golden")
 ROUNDINGS: tuple[Rounding, ...] = ("exact", "relay")
+EVERY = "MNV3GEN_EVERY_NETWORK"  # set: all of the zoo too, half an hour
 UNIT = 1  # what Relay's own rounding may differ by, of an operator
 
 HEADS = """\
@@ -102,9 +104,12 @@ def test_relay_computes_our_elements(tmp_path: Path) -> None:
         (mixed, "NHWC", "exact"),
         (mixed, "NCHW", "relay"),
     ]
+    if os.environ.get(EVERY):
+        forms = (resolve(name, width="0.35", resolution=64) for name in names())
+        cases += [(quantized_on_random(form), "NCHW", "exact") for form in forms]
     for number, case in enumerate(cases):
         _write(tmp_path / f"{number}-int8.relay", *case)
-    check_files(tmp_path)
+    check_files(tmp_path, timeout=500 if len(cases) < len(names()) else 10_000)
     for number, (quantized, layout, rounding) in enumerate(cases):
         found = _tensors(tmp_path / f"{number}-int8.npz", quantized, layout)
         data = seeded_input(quantized.graph.input_shape, seed=3)

@@ -52,8 +52,9 @@ SUBCOMMANDS = {
     "logs": ("check", "show", "prune"),
     "records": ("list", "merge", "prune"),
     "report": ("paper", "cycles"),
+    "search": ("nas", "netadapt", "tabulate", "controllers"),
 }
-PRINT_NO_FIGURES = {"completion"}
+PRINT_NO_FIGURES = {("completion",), ("search", "tabulate")}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_every_command_has_examples_and_json(
 ) -> None:
     shown = command(*words, "--help").out
     assert f"mnv3gen {' '.join(words)}" in shown.partition("Examples:")[2]
-    assert ("--json" in shown) == (words[0] not in PRINT_NO_FIGURES)
+    assert ("--json" in shown) == (words not in PRINT_NO_FIGURES)
 
 
 def test_module_and_version() -> None:

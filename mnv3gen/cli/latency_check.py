@@ -11,6 +11,7 @@ import click
 from mnv3gen.cli.progress import counted
 
 if TYPE_CHECKING:
+    from mnv3gen.compile.bundle import Bundle
     from mnv3gen.measure.kernels import KernelMeasurer
     from mnv3gen.measure.records import Record
     from mnv3gen.tables.network import Network
@@ -28,18 +29,17 @@ def chosen_networks(space: str | None, count: int | None, seed: int) -> list[Net
     return random_networks(load_space(space), count, seed)
 
 
-def compile_networks(networks: list[Network], target: str) -> None:
-    """Have them compiled before anything is measured."""
+def compile_networks(networks: list[Network], target: str, folder: Path) -> list[Bundle]:
+    """Compile them before anything is measured; their bundles, in a folder."""
     from mnv3gen.measure.check import compile_all
 
-    if networks:
-        with counted("compile networks", len(networks)) as advance:
-            compile_all(networks, target, advance)
+    if not networks:
+        return []
+    with counted("compile networks", len(networks)) as advance:
+        return compile_all(networks, target, folder, advance)
 
 
-def check_networks(
-    networks: list[Network], measurer: KernelMeasurer, folder: Path
-) -> dict[str, Any]:
+def check_networks(bundles: list[Bundle], measurer: KernelMeasurer, folder: Path) -> dict[str, Any]:
     """Measure networks whole; how far the sums of their kernels are off."""
     from mnv3gen.measure.check import measure_all, summarize
     from mnv3gen.measure.latency import load_predictor
@@ -51,8 +51,8 @@ def check_networks(
         measurer.records.add(record)
         fresh.append(record)
 
-    with counted("measure networks", len(networks)) as advance:
-        measure_all(networks, measurer.session, target.name, keep, advance)
+    with counted("measure networks", len(bundles)) as advance:
+        measure_all(bundles, measurer.session, keep, advance)
     rows = compared(load_predictor(folder, target, learn=False), fresh)
     found = asdict(summarize(rows)) if len(rows) > 1 else {"networks": len(rows)}
     return found | {"noisy": sum(it.noisy for it in fresh), "rows": [asdict(it) for it in rows]}

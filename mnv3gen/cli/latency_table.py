@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +88,7 @@ def command(
     from mnv3gen.measure.protocol import Protocol
     from mnv3gen.measure.session import Session
 
-    checked = chosen_networks(space, check, seed)
+    checked = [] if build_only else chosen_networks(space, check, seed)
     folder = records_folder(chosen.name)
     records = Records(folder / FILE)
     if records.damaged:
@@ -103,10 +104,11 @@ def command(
         click.echo(f"target    {compiled_for.name}: {compiled_for.description}")
         click.echo(f"records   {folder / FILE}")
     try:
-        compile_networks(checked, compiled_for.name)
-        summary = measure_kernels(measurer, wanted, folder, jobs, build_only)
-        if checked and not build_only:
-            summary["check"] = check_networks(checked, measurer, folder)
+        with tempfile.TemporaryDirectory(prefix="mnv3gen-") as own:
+            bundles = compile_networks(checked, compiled_for.name, Path(own))
+            summary = measure_kernels(measurer, wanted, folder, jobs, build_only)
+            if bundles:
+                summary["check"] = check_networks(bundles, measurer, folder)
     finally:
         session.close()
     if output is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,32 +45,33 @@ def random_networks(space: Space, count: int, seed: int) -> list[Network]:
     return [space.network(point, f"random_{number}") for number, point in enumerate(points)]
 
 
-def compile_all(networks: Sequence[Network], target: str, advance: Callable[[], None]) -> None:
-    """Have every network's bundle in the cache, so that nothing is compiled while measuring."""
-    for network in networks:
-        with tempfile.TemporaryDirectory(prefix="mnv3gen-") as folder:
-            _bundle(network, target, Path(folder) / "bundle")
+def compile_all(
+    networks: Sequence[Network], target: str, folder: Path, advance: Callable[[], None]
+) -> list[Bundle]:
+    """Every network's bundle in a folder, without its libraries, which are most of it.
+
+    Nothing is compiled while measuring, and the cache would not keep so many.
+    """
+    bundles = []
+    for number, network in enumerate(networks):
+        bundle = compiled(network, target, folder / str(number))
+        for library in bundle.folder.glob("lib*"):
+            library.unlink()
+        bundles.append(bundle)
         advance()
+    return bundles
 
 
 def measure_all(
-    networks: Sequence[Network],
+    bundles: Sequence[Bundle],
     session: Session,
-    target: str,
     keep: Callable[[Record], None],
     advance: Callable[[], None],
 ) -> None:
-    """Measure networks on a device in groups that take turns, and keep their records."""
+    """Measure bundles on a device in groups that take turns, and keep their records."""
     protocol = Protocol(cpu=session.device.cpu, seconds=SECONDS, blocks=BLOCKS)
-    for first in range(0, len(networks), GROUP):
-        group = networks[first : first + GROUP]
-        with tempfile.TemporaryDirectory(prefix="mnv3gen-") as folder:
-            bundles = [
-                _bundle(network, target, Path(folder) / str(number))
-                for number, network in enumerate(group)
-            ]
-            records = measure_networks(session, bundles, protocol)
-        for record in records:
+    for first in range(0, len(bundles), GROUP):
+        for record in measure_networks(session, bundles[first : first + GROUP], protocol):
             keep(record)
             advance()
 
@@ -93,7 +93,10 @@ def _ranks(values: Any) -> Any:
     return np.argsort(np.argsort(values))
 
 
-def _bundle(network: Network, target: str, folder: Path) -> Bundle:
-    from mnv3gen.bench.subject import compiled
+def compiled(network: Network, target: str, folder: Path) -> Bundle:
+    """A network's bundle with random weights, on which time does not depend."""
+    from mnv3gen.bench import subject
 
-    return compiled(network.name, network, None, 0, folder, lambda _: None, None, target).bundle
+    return subject.compiled(
+        network.name, network, None, 0, folder, lambda _: None, None, target
+    ).bundle

@@ -87,6 +87,17 @@ class DeviceLostError(DeviceError):
     """A device that was reached before and is not any more, or does not answer in time."""
 
 
+class NoisyError(DeviceError):
+    """A time that stayed too unsteady to be used."""
+
+    def __init__(self, device: str, problem: str) -> None:
+        super().__init__(
+            device,
+            problem,
+            "stop what else runs there; `mnv3gen doctor` says what makes times noisy",
+        )
+
+
 def nearest_names(name: str, choices: Iterable[str], count: int = 3) -> tuple[str, ...]:
     """The valid choices most like ``name``, best first; empty when nothing is close."""
     return tuple(difflib.get_close_matches(name, list(choices), n=count, cutoff=0.5))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +16,14 @@ from mnv3gen.graph.graph import Graph
 from mnv3gen.quantize.quantized import Quantized
 from mnv3gen.run import replacing_file
 
+if TYPE_CHECKING:
+    from mnv3gen.lower.relay import RelayModel
+
 Format: TypeAlias = Literal["relay", "onnx", "safetensors", "saved-table"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 Layout: TypeAlias = Literal["NCHW", "NHWC"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+Rounding: TypeAlias = Literal["exact", "relay"]  # of int8 as Relay: ours, or Relay's own
 PARAMS = ".params"  # beside Relay's text
 
 
@@ -37,11 +41,17 @@ class Exported:
     quantized: Quantized | None = None
 
 
-def export(exported: Exported, form: Format, path: Path, layout: Layout = "NCHW") -> list[Path]:
+def export(
+    exported: Exported,
+    form: Format,
+    path: Path,
+    layout: Layout = "NCHW",
+    rounding: Rounding = "exact",
+) -> list[Path]:
     """Write a network in a format; the files that were written, which appear when they are whole.
 
-    `layout` is that of the tensors in Relay and of the input and outputs in ONNX. InputError if
-    the folder is missing or if the format has no such form.
+    `layout` is that of the tensors in Relay and of the input and outputs in ONNX, `rounding` that
+    of int8 in Relay. InputError if the folder is missing or if the format has no such form.
     """
     if not path.parent.is_dir():
         raise InputError("no such folder", place="--output", found=path.parent)
@@ -49,25 +59,28 @@ def export(exported: Exported, form: Format, path: Path, layout: Layout = "NCHW"
         raise InputError(
             "the parameters' own file", place="--output", found=path, expected=".relay"
         )
-    contents = _contents(exported, form, path, layout)
+    contents = _contents(exported, form, path, layout, rounding)
     with ExitStack() as stack:
         for file, content in contents.items():
             stack.enter_context(replacing_file(file)).write_bytes(content)
     return list(contents)
 
 
-def _contents(exported: Exported, form: Format, path: Path, layout: Layout) -> dict[Path, bytes]:
+def _contents(
+    exported: Exported, form: Format, path: Path, layout: Layout, rounding: Rounding
+) -> dict[Path, bytes]:
     if exported.quantized is not None:
-        return {path: _integers(exported.quantized, form, layout)}
+        if form == "relay":
+            from mnv3gen.quantize.relay import to_int8_relay
+
+            return _relay(to_int8_relay(exported.quantized, layout, rounding), path)
+        return {path: _qdq(exported.quantized, form, layout)}
     graph, weights = exported.graph, exported.weights
     match form:
         case "relay":
             from mnv3gen.lower.relay import to_relay
-            from mnv3gen.lower.relay_params import encode_params
 
-            model = to_relay(graph, weights, layout)
-            params = encode_params(model.params)
-            return {path.with_suffix(PARAMS): params, path: model.text.encode()}
+            return _relay(to_relay(graph, weights, layout), path)
         case "onnx":
             from mnv3gen.lower.onnx import to_onnx
 
@@ -82,13 +95,19 @@ def _contents(exported: Exported, form: Format, path: Path, layout: Layout) -> d
             return {path: exported.table.encode()}
 
 
-def _integers(quantized: Quantized, form: Format, layout: Layout) -> bytes:
+def _relay(model: RelayModel, path: Path) -> dict[Path, bytes]:
+    from mnv3gen.lower.relay_params import encode_params
+
+    return {path.with_suffix(PARAMS): encode_params(model.params), path: model.text.encode()}
+
+
+def _qdq(quantized: Quantized, form: Format, layout: Layout) -> bytes:
     if form != "onnx" or layout != "NCHW":
         raise InputError(
-            "int8 is exported as ONNX of layout NCHW only",
+            "int8 is exported as Relay, or as ONNX of layout NCHW",
             place="--int8",
             found=f"--format {form} --layout {layout}",
-            expected="--format onnx --int8: float operators between QDQ pairs",
+            expected="--format onnx --int8 (float operators between QDQ pairs), or --format relay",
         )
     from mnv3gen.quantize.onnx import to_qdq_onnx
 

@@ -3,6 +3,8 @@
 The input rows under an output row are copied first, with padding around them. There the inputs
 under a row of the window lie one after the other; they are multiplied like the channels of a 1x1
 convolution. What fills the last group reads on into the next pixel, for weights that are zero.
+Where products go by lanes and a row of the window is short, as in the stem, all that lies under an
+output pixel is laid together, and that is multiplied.
 
 Parameters: `vectors`, the most units of 8 channels of a panel; `rows`, the most pixels of a tile.
 """
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnv3gen.compile.kernel import Kernel
 from mnv3gen.generate import cost as costs
 from mnv3gen.generate.builder import Builder, Index
 from mnv3gen.generate.convolve import row_taps
@@ -22,6 +25,7 @@ from mnv3gen.generate.cover import Run, Taps, balanced
 from mnv3gen.generate.group import Generated, Group, Parameters, Space, frame
 from mnv3gen.generate.integer_output import IntegerOutput
 from mnv3gen.generate.integer_tile import (
+    BY_LANES,
     IntegerPanel,
     IntegerSegment,
     multiply_integers,
@@ -31,8 +35,8 @@ from mnv3gen.generate.integer_tile import (
 from mnv3gen.generate.integers import GROUPS, Integers
 from mnv3gen.generate.requantize import (
     constants_of,
-    halves_size,
-    pack_halves,
+    last_array,
+    pack_last,
     pack_words,
     padded,
     words_size,
@@ -61,7 +65,7 @@ def space(group: Group, core: Core) -> Space:
 def rule(group: Group, core: Core) -> Parameters:
     """As many sums as leave room for weights and activations."""
     if core.products == "smlal":
-        return {"vectors": 1, "rows": 2 if core.vector_registers > 16 else 1}
+        return {"vectors": 2, "rows": 4 if core.vector_registers > 16 else 2}
     return {"vectors": 2, "rows": 5 if core.vector_registers > 16 else 3}
 
 
@@ -78,13 +82,16 @@ def pack(
     constants = constants_of(kernel, weights[0])
     values = kernel.window * kernel.input[-1]
     rows = constants.weight.reshape(kernel.window, values, kernel.output[-1])
-    fill = -values % GROUPS[core.products]
+    segments = kernel.window
+    if _gathers(kernel, core):
+        rows, values, segments = rows.reshape(1, -1, kernel.output[-1]), _gathered(kernel), 1
+    fill = values + -values % GROUPS[core.products] - rows.shape[1]
     matrix = np.pad(rows, ((0, 0), (0, fill), (0, 0))).reshape(-1, kernel.output[-1])
     return [
-        pack_panels(core, matrix, _panels(group, parameters), kernel.window),
+        pack_panels(core, matrix, _panels(group, parameters), segments),
         np.full(1, constants.pad, np.int8),
         pack_words(core, constants),
-        pack_halves(kernel, constants),
+        pack_last(kernel, constants),
     ]
 
 
@@ -95,6 +102,15 @@ def generate(group: Group, core: Core, parameters: Parameters, ahead: int) -> Ge
 
 def _panels(group: Group, parameters: Parameters) -> list[Run]:
     return unit_panels(group.kernels[0].output[-1], parameters["vectors"])
+
+
+def _gathers(kernel: Kernel, core: Core) -> bool:
+    return core.products in BY_LANES and kernel.window * kernel.input[-1] <= WORD
+
+
+def _gathered(kernel: Kernel) -> int:
+    """Values under an output pixel, in whole words."""
+    return -(-kernel.window * kernel.window * kernel.input[-1] // WORD) * WORD
 
 
 class _Convolution:
@@ -109,7 +125,13 @@ class _Convolution:
         self.groups = -(-window * depth // self.integers.group)  # of a row of the window
         self.before, self.after = left * depth, right * depth + WORD
         self.step = self.before + width * depth + self.after  # from copied row to copied row
-        size = window * self.groups * self.integers.group * padded(self.kernel.output[-1])
+        self.gathers, self.gathered = _gathers(self.kernel, core), 0
+        depth = window * self.groups * self.integers.group  # of the weights
+        scratch = window * self.step
+        if self.gathers:
+            depth, self.gathered = _gathered(self.kernel), scratch
+            scratch += self.kernel.output[1] * depth + WORD
+        self.depth, size = depth, depth * padded(self.kernel.output[-1])
         self.frame = frame(
             self.builder,
             group,
@@ -117,9 +139,9 @@ class _Convolution:
                 (size, "int8"),
                 (1, "int8"),
                 (words_size(self.kernel.output[-1]), "int32"),
-                (halves_size(self.kernel), "int16"),
+                last_array(self.kernel),
             ),
-            scratch=window * self.step,
+            scratch=scratch,
             scratch_dtype=self.integers.data_dtype,
         )
         self.output = IntegerOutput(self.integers, group, self.frame)
@@ -134,6 +156,8 @@ class _Convolution:
 
             def row(index: Index, seen: Taps = seen) -> None:
                 self._copy(index + seen.start, seen)
+                if self.gathers:
+                    self._gather()
                 for run in self.panels:
                     self._panels(index + seen.start, run)
 
@@ -152,6 +176,19 @@ class _Convolution:
             else:
                 self._fill(to, width * depth)
 
+    def _gather(self) -> None:
+        """Lay together what is under each pixel; what a store has too much, the next mends."""
+        builder, values = self.builder, self.kernel.window * self.kernel.input[-1]
+        step = self.kernel.stride * self.kernel.input[-1]
+
+        def pixel(index: Index) -> None:
+            for number in range(self.kernel.window):
+                word = builder.load(self.scratch, number * self.step + index * step, WORD)
+                to = self.gathered + index * self.depth + number * values
+                builder.store(self.scratch, to, word, WORD)
+
+        builder.loop(self.kernel.output[1], pixel, "pixel")
+
     def _fill(self, to: int, count: int) -> None:
         pad = self.builder.load(self.frame.weights[1], 0, 1)
 
@@ -162,22 +199,20 @@ class _Convolution:
         fill_row(self.integers, self.scratch, to + count // WORD * WORD, pad, count % WORD)
 
     def _panels(self, row: Index, run: Run) -> None:
-        values = self.kernel.window * self.groups * self.integers.group
-
         def panel(index: Index) -> None:
             channel = index * run.size + run.start
-            weights = IntegerPanel(self.frame.weights[0], channel * values, channel, run.size)
+            weights = IntegerPanel(self.frame.weights[0], channel * self.depth, channel, run.size)
             for tiles in balanced(self.kernel.output[1], self.most):
                 self._tiles(row, weights, tiles)
 
         self.builder.loop(run.count, panel, "panel")
 
     def _tiles(self, row: Index, panel: IntegerPanel, tiles: Run) -> None:
-        step = self.kernel.stride * self.kernel.input[-1]
+        step = self.depth if self.gathers else self.kernel.stride * self.kernel.input[-1]
 
         def tile(index: Index) -> None:
             first = index * tiles.size + tiles.start
-            starts = [(first + it) * step for it in range(tiles.size)]
+            starts = [self.gathered + (first + it) * step for it in range(tiles.size)]
             segments = list(self._segments())
             sums = multiply_integers(
                 self.integers, self.output.steps, panel, self.scratch, starts, segments
@@ -189,5 +224,8 @@ class _Convolution:
         self.builder.loop(tiles.count, tile, "tile")
 
     def _segments(self) -> Iterator[IntegerSegment]:
+        if self.gathers:
+            yield IntegerSegment(0, 0, self.depth // self.integers.group)
+            return
         for number in range(self.kernel.window):
             yield IntegerSegment(number * self.step, number * self.groups, self.groups)

@@ -5,8 +5,9 @@ instruction sums (`mnv3gen/generate/interleave.py`), with padding where there is
 tile of pixels by two vectors of channels takes every group under its window. A group reaches over
 the window's edge where rows are no multiple of it; the weights are zero there.
 
-Parameters: `rows`, output rows that share the laid rows; `pixels` of a tile; `block`, the channels
-in units of 16 that are laid together before they are summed, 0 for all.
+Parameters: `rows`, output rows of a tile; `pixels` of its columns; `block`, the channels in units
+of 16 that are laid together before they are summed, 0 for all; where each row lies apart, `tiles`,
+those one under the other that share the laid rows.
 """
 
 from __future__ import annotations
@@ -16,18 +17,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnv3gen.compile.kernel import Kernel
 from mnv3gen.generate import cost as costs
 from mnv3gen.generate.builder import Builder, Index, Register
 from mnv3gen.generate.cover import Run, balanced, panels
 from mnv3gen.generate.group import Generated, Group, Parameters, Space, frame
 from mnv3gen.generate.integer_output import IntegerOutput
 from mnv3gen.generate.integer_window import Bands, Tap, Taps, bands_of, group_weights
-from mnv3gen.generate.integers import UNIT, Integers
+from mnv3gen.generate.integers import ROW_GROUPS, UNIT, Integers
 from mnv3gen.generate.interleave import CHUNK, Rows, fill_columns, interleave
 from mnv3gen.generate.requantize import (
     constants_of,
-    halves_size,
-    pack_halves,
+    last_array,
+    pack_last,
     pack_words,
     padded,
     words_size,
@@ -36,6 +38,7 @@ from mnv3gen.targets import Core
 
 VERSION = 1
 DTYPE = "int8"
+SHARE_OF_CACHE = 0.75
 SHARE_OF_PEAK = 0.5  # of that of float32
 
 
@@ -46,12 +49,29 @@ def accepts(group: Group, core: Core) -> bool:
 
 def space(group: Group, core: Core) -> Space:
     """Every combination is valid."""
-    return {"rows": (1, 2, 4), "pixels": (1, 2, 3, 4, 5, 7), "block": (0, 1, 2, 4)}
+    tile = {"rows": (1, 2, 4), "pixels": (1, 2, 3, 4, 5, 7), "block": (0, 1, 2, 4)}
+    return {**tile, "tiles": (1, 2, 4)} if _lie_apart(core) else tile
 
 
 def rule(group: Group, core: Core) -> Parameters:
     """Two rows share what is laid together; their sums fill half of the registers."""
-    return {"rows": 2, "pixels": 4 if core.vector_registers > 16 else 2, "block": 4}
+    tile = {"rows": 2, "pixels": 4 if core.vector_registers > 16 else 2, "block": 4}
+    if not _lie_apart(core):
+        return tile
+    return {**tile, "tiles": _tiles(group.kernels[0], core, tile["rows"], tile["block"] * CHUNK)}
+
+
+def _tiles(kernel: Kernel, core: Core, rows: int, channels: int) -> int:
+    """Four where what is laid together stays in the first cache; one of small images."""
+    if kernel.output[0] <= 4 * rows:
+        return 1
+    laid = (4 * rows - 1) * kernel.stride + kernel.window
+    size = 2 * laid * kernel.input[1] * min(channels, kernel.output[-1])
+    return 4 if size <= core.l1d_kib * 1024 * SHARE_OF_CACHE else 2
+
+
+def _lie_apart(core: Core) -> bool:
+    return ROW_GROUPS[core.products] == 1
 
 
 def cost(group: Group, core: Core) -> float:
@@ -66,7 +86,7 @@ def pack(
     kernel = group.kernels[0]
     constants = constants_of(kernel, weights[0])
     integers = Integers(Builder(), core, by_rows=True)
-    taps, lanes = Taps(kernel, integers.group, parameters["rows"]), integers.lanes
+    taps, lanes = Taps(kernel, integers.group, parameters["rows"]), integers.loaded
     channels = padded(kernel.output[-1])
     filled = np.zeros((*constants.weight.shape[:2], channels), np.int8)
     filled[..., : kernel.output[-1]] = constants.weight[..., 0]
@@ -79,7 +99,7 @@ def pack(
         np.concatenate(vectors).astype(_weight_dtype(integers)),
         np.full(CHUNK, constants.pad, np.int8),
         pack_words(core, constants),
-        pack_halves(kernel, constants),
+        pack_last(kernel, constants),
     ]
 
 
@@ -96,6 +116,8 @@ class _Depthwise:
         self.integers = Integers(self.builder, core, by_rows=True)
         self.pixels = parameters["pixels"]
         self.taps = Taps(self.kernel, self.integers.group, parameters["rows"])
+        rows = self.taps.rows * parameters.get("tiles", 1)
+        self.band = Taps(self.kernel, self.integers.group, rows)
         self.listed = {tap: index for index, tap in enumerate(self.taps.listed())}
         _, left, _, right = self.kernel.padding
         self.channels, self.left = self.kernel.output[-1], left
@@ -111,9 +133,9 @@ class _Depthwise:
                 (size, _weight_dtype(self.integers)),
                 (CHUNK, "int8"),
                 (words_size(self.channels), "int32"),
-                (halves_size(self.kernel), "int16"),
+                last_array(self.kernel),
             ),
-            scratch=self.taps.groups(self.taps.rows) * self.columns * self.step,
+            scratch=self.band.groups(self.band.rows) * self.columns * self.step,
             scratch_dtype=self.integers.data_dtype,
         )
         self.weights = self.frame.weights[0]
@@ -124,7 +146,7 @@ class _Depthwise:
 
     def written(self) -> Generated:
         self._fill_sides()
-        for bands in bands_of(self.kernel, self.taps):
+        for bands in bands_of(self.kernel, self.band):
 
             def band(index: Index, bands: Bands = bands) -> None:
                 row = index * bands.rows + bands.start
@@ -141,7 +163,7 @@ class _Depthwise:
     def _fill_sides(self) -> None:
         """The padding left and right of the image, which no row overwrites."""
         right = self.columns - self.left - self.kernel.input[1]
-        for group in range(self.taps.groups(self.taps.rows)):
+        for group in range(self.band.groups(self.band.rows)):
             first = group * self.columns
             for column, count in ((first, self.left), (first + self.columns - right, right)):
                 at, elements = column * self.step, count * self.step
@@ -177,20 +199,42 @@ class _Depthwise:
 
     def _piece(self, row: Index, bands: Bands, channel: Index, at: Index, vectors: int) -> None:
         """Vectors of channels, from `at` on of a block that starts at `channel`."""
+        rows = self.taps.rows
+        tall = Run(0, rows, bands.rows // rows)
+        rest = Run(tall.stop, bands.rows - tall.stop, 1)
+        for tiles in (tall, rest) if rest.size else (tall,):
+
+            def tile(index: Index, tiles: Run = tiles) -> None:
+                down = index * tiles.size + tiles.start
+                self._tiles(row, down, tiles.size, channel, at, vectors)
+
+            self.builder.loop(tiles.count, tile, "tiles")
+
+    def _tiles(
+        self, row: Index, down: Index, rows: int, channel: Index, at: Index, vectors: int
+    ) -> None:
+        """Tiles side by side, `down` rows under the band's first, `row`."""
         for run in balanced(self.kernel.output[1], self.pixels):
 
             def tile(index: Index, run: Run = run) -> None:
                 first = index * run.size + run.start
-                sums = self._sums(bands.rows, first, run.size, channel + at, at, vectors)
+                sums = self._sums(rows, down, first, run.size, channel + at, at, vectors)
                 for number, pixels in enumerate(sums):
-                    start = (row + number) * self.kernel.output[1] + first
+                    start = (row + down + number) * self.kernel.output[1] + first
                     for pixel, registers in enumerate(pixels):
                         self.output.write(start + pixel, channel + at, registers)
 
             self.builder.loop(run.count, tile, "tile")
 
     def _sums(
-        self, rows: int, first: Index, pixels: int, channel: Index, at: Index, vectors: int
+        self,
+        rows: int,
+        down: Index,
+        first: Index,
+        pixels: int,
+        channel: Index,
+        at: Index,
+        vectors: int,
     ) -> list[list[list[Register]]]:
         """Of each output row and pixel the sums of each vector."""
         builder, lanes, steps = self.builder, self.integers.lanes, self.output.steps
@@ -200,46 +244,53 @@ class _Depthwise:
             for _ in range(rows)
         ]
         self.weights = builder.fresh(self.frame.weights[0])
+        laid = down * self.kernel.stride * self.columns * self.step  # rows lie apart or down is 0
+        start = laid + first * (self.kernel.stride * self.step) + at * self.integers.group
         for group in range(self.taps.groups(rows)):
-            self._add_group(group, self.taps.users(group, rows), first, channel, at, sums)
+            self._add_group(group, self.taps.users(group, rows), start, channel, sums)
         return sums
 
     def _add_group(
         self,
         group: int,
         users: list[int],
-        first: Index,
+        start: Index,
         channel: Index,
-        at: Index,
         sums: list[list[list[Register]]],
     ) -> None:
-        """Each laid column is loaded once and multiplied into all sums that see it."""
+        """Each laid column is loaded once and multiplied into all sums that see it.
+
+        The first column of the first group starts at `start`.
+        """
         kernel, integers = self.kernel, self.integers
         pixels, vectors = len(sums[0]), len(sums[0][0])
-        for vector in range(vectors):
+        each = integers.loaded // integers.lanes  # vectors of sums
+        for vector in range(0, vectors, each):
             weights = {
                 (column, row): self._weights(Tap(group, column, row), channel, vector)
                 for column in range(kernel.window)
                 for row in users
             }
-            uses: dict[int, list[tuple[Register, Register]]] = {}
+            uses: dict[int, list[tuple[list[Register], Register]]] = {}
             for (column, row), weight in weights.items():
                 for pixel in range(pixels):
                     seen = pixel * kernel.stride + column * kernel.dilation
-                    uses.setdefault(seen, []).append((sums[row][pixel][vector], weight))
+                    totals = sums[row][pixel][vector : vector + each]
+                    uses.setdefault(seen, []).append((totals, weight))
             for seen, products in sorted(uses.items()):
-                place = (group * self.columns + first * kernel.stride + seen) * self.step
-                place = place + (at + vector * integers.lanes) * integers.group
+                place = start + (group * self.columns + seen) * self.step
+                place = place + vector * integers.lanes * integers.group
                 dtype, count = integers.vector
                 data = self.builder.register(count, integers.values(self.scratch, place), dtype)
-                for total, weight in products:
-                    value = integers.dot(total.value, data.value, weight.value)
-                    self.builder.set(total, value)
+                for totals, weight in products:
+                    for number, total in enumerate(totals):
+                        shares = (integers.share(it.value, number) for it in (data, weight))
+                        self.builder.set(total, integers.dot(total.value, *shares))
 
     def _weights(self, tap: Tap, channel: Index, vector: int) -> Register:
         integers = self.integers
         dtype, count = integers.vector
-        size = integers.lanes * integers.group
+        size = integers.loaded * integers.group
         start = (channel + vector * integers.lanes) * (len(self.listed) * integers.group)
         value = integers.values(self.weights, start + self.listed[tap] * size)
         return self.builder.register(count, value, dtype)
@@ -250,6 +301,6 @@ def _weight_dtype(integers: Integers) -> str:
     return "int16" if integers.multiplies_halves else "int8"
 
 
-def _blocks(channels: int, units: int) -> list[Run]:
-    """Channels in blocks of whole chunks; those that fill none are the last block."""
-    return panels(channels, CHUNK, units or -(-channels // CHUNK))
+def _blocks(channels: int, chunks: int) -> list[Run]:
+    """Channels in blocks of about one size; those that fill no unit are the last block."""
+    return panels(channels, UNIT, CHUNK // UNIT * chunks or -(-channels // UNIT))

@@ -25,11 +25,11 @@ from mnv3gen.generate.integer_tile import (
     pack_panels,
     unit_panels,
 )
-from mnv3gen.generate.integers import GROUPS, Integers
+from mnv3gen.generate.integers import Integers
 from mnv3gen.generate.requantize import (
     constants_of,
-    halves_size,
-    pack_halves,
+    last_array,
+    pack_last,
     pack_words,
     padded,
     words_size,
@@ -40,6 +40,7 @@ from mnv3gen.targets import Core
 VERSION = 1
 DTYPE = "int8"
 SHARE_OF_PEAK = 1.6  # of that of float32
+LONG = 170  # of a reduction, for products without dot products
 
 
 def accepts(group: Group, core: Core) -> bool:
@@ -52,7 +53,10 @@ def accepts(group: Group, core: Core) -> bool:
 
 def space(group: Group, core: Core) -> Space:
     """Every combination is valid."""
-    return {"vectors": (1, 2, 3, 4), "rows": (1, 2, 3, 4, 5, 6, 8), "block": (0, 32, 64, 128, 256)}
+    pixels = {"vectors": (1, 2, 3, 4), "rows": (1, 2, 3, 4, 5, 6, 8)}
+    if core.products == "smlal":
+        return {**pixels, "along": (0, 1)}
+    return {**pixels, "block": (0, 32, 64, 128, 256)}
 
 
 def rule(group: Group, core: Core) -> Parameters:
@@ -65,8 +69,19 @@ def rule(group: Group, core: Core) -> Parameters:
         case "sdot":
             return {"vectors": 3, "rows": 3, "block": 0}
         case "smlal":
-            return {"vectors": 1, "rows": 2 if core.vector_registers > 16 else 1, "block": 0}
+            return _halves_rule(group, core)
     return {"vectors": 1, "rows": 4, "block": 0}
+
+
+def _halves_rule(group: Group, core: Core) -> Parameters:
+    """Sums along a long reduction leave no room for many, but need no broadcasts."""
+    height, width, depth = group.kernels[0].input
+    wide = core.vector_registers > 16
+    if height * width == 1:
+        return {"vectors": 2 if wide else 1, "rows": 1, "along": 1}
+    if depth > LONG:
+        return {"vectors": 1, "rows": 2 if wide else 1, "along": 1}
+    return {"vectors": 3 if wide else 2, "rows": 3 if wide else 2, "along": 0}
 
 
 def cost(group: Group, core: Core) -> float:
@@ -82,15 +97,19 @@ def pack(
     constants = constants_of(kernel, weights[0])
     matrix = constants.weight.reshape(-1, kernel.output[-1])
     return [
-        pack_panels(core, matrix, _panels(group, parameters)),
+        pack_panels(core, matrix, _panels(group, parameters), along=_along(parameters)),
         pack_words(core, constants),
-        pack_halves(kernel, constants),
+        pack_last(kernel, constants),
     ]
 
 
 def generate(group: Group, core: Core, parameters: Parameters, ahead: int) -> Generated:
     """`ahead` has no effect."""
     return _Pointwise(group, core, parameters).written()
+
+
+def _along(parameters: Parameters) -> bool:
+    return bool(parameters.get("along", 0))
 
 
 def _panels(group: Group, parameters: Parameters) -> list[Run]:
@@ -103,12 +122,12 @@ class _Pointwise:
     def __init__(self, group: Group, core: Core, parameters: Parameters) -> None:
         self.builder, self.core, self.parameters = Builder(), core, parameters
         self.kernel, self.group = group.kernels[0], group
-        self.integers = Integers(self.builder, core)
+        self.integers = Integers(self.builder, core, along=_along(parameters))
         height, width, self.depth = self.kernel.input
         self.pixels, self.channels = height * width, self.kernel.output[-1]
-        self.groups = -(-self.depth // GROUPS[core.products])
+        self.groups = -(-self.depth // self.integers.group)
         self.panels = _panels(group, parameters)
-        most = parameters["block"] or self.pixels
+        most = parameters.get("block", 0) or self.pixels
         self.blocks = balanced(self.pixels, most)
         self.copies = core.products == "pmaddwd" or self.depth % self.integers.group > 0
         self.row = whole_groups(self.integers, self.depth)
@@ -123,7 +142,7 @@ class _Pointwise:
         self.frame = frame(
             self.builder,
             group,
-            weights=(*arrays, (halves_size(self.kernel), "int16")),
+            weights=(*arrays, last_array(self.kernel)),
             scratch=inputs + widened,
             scratch_dtype=dtype,
         )

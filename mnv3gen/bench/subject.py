@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +20,15 @@ from mnv3gen.execute import host
 from mnv3gen.graph.count import count
 from mnv3gen.graph.expand import expand
 from mnv3gen.graph.graph import Graph
+from mnv3gen.graph.model import Model, model_of
 from mnv3gen.graph.reference import run
 from mnv3gen.graph.seeded import seeded_input, seeded_weights
 from mnv3gen.graph.text import is_graph
 from mnv3gen.graph.weights import check_metadata, load_weights
+from mnv3gen.onnx_import import Imported
 from mnv3gen.quantize import reference
 from mnv3gen.quantize.calibrate import measure_ranges
+from mnv3gen.quantize.prepare import without_integers
 from mnv3gen.quantize.quantize_graph import quantize_graph
 from mnv3gen.quantize.quantized import Quantized
 from mnv3gen.tables.network import Network
@@ -32,6 +36,8 @@ from mnv3gen.tables.parse import parse
 from mnv3gen.targets import load
 
 Array = npt.NDArray[np.float32]
+# Takes a network and its weights, and says what the ranges come from too.
+Quantize: TypeAlias = Callable[[Network | Model, Mapping[str, Array]], tuple[Quantized, str]]
 SEEDED = "seed "  # what a manifest's source of random weights starts with
 
 
@@ -67,34 +73,59 @@ class Subject:
 
 def compiled(
     name: str,
-    network: Network,
+    network: Network | Imported,
     weights: Path | None,
     seed: int,
     folder: Path,
     observe: Observer,
-    int8: bool = False,
+    quantize: Quantize | None = None,
     target: str = "host",
 ) -> Subject:
     """Compile a network, for this machine mostly, into a new folder, or take it from the cache.
 
-    Without ``weights``, a safetensors file, they are random. With ``int8`` the ranges are those of
-    a seeded input, since time does not depend on them. Raises as `check_metadata`, `load_weights`
-    and `compile_network`.
+    Without ``weights``, a safetensors file, they are random; an ONNX file has its own.
+    ``quantize`` makes it int8. Raises as `check_metadata`, `load_weights`, `compile_network` and
+    ``quantize``.
     """
-    graph = expand(network)
-    if weights is not None:
-        check_metadata(weights, network.conventions)
-    values = seeded_weights(graph, seed) if weights is None else load_weights(weights, graph)
-    source = f"{SEEDED}{seed}" if weights is None else weights.name
-    request = Request(network, load(target), values, source)
+    model, values, source = _given(network, weights, seed)
+    graph = model_of(model).graph
+    request = Request(model, load(target), values, source)
     quantized = None
-    if int8:
+    if quantize is not None:
         observe("calibrate")
-        ranges, _ = measure_ranges(graph, values, [seeded_input(graph.input_shape)], "minmax")
-        quantized = quantize_graph(graph, values, ranges)
-        request = replace(request, quantized=quantized, calibration="a seeded input")
+        quantized, calibration = quantize(model, values)
+        request = replace(request, quantized=quantized, calibration=calibration)
     bundle = compile_network(request, folder, observe).bundle
     return Subject(name, bundle, graph, values, quantized)
+
+
+def quantized_by_seed(
+    network: Network | Model, weights: Mapping[str, Array]
+) -> tuple[Quantized, str]:
+    """A `Quantize` without pictures: the ranges of a seeded input. Time does not depend on them."""
+    graph = model_of(network).graph
+    ranges, _ = measure_ranges(graph, weights, [seeded_input(graph.input_shape)], "minmax")
+    return quantize_graph(graph, weights, ranges, without_integers(graph)), "a seeded input"
+
+
+def _given(
+    network: Network | Imported, weights: Path | None, seed: int
+) -> tuple[Network | Model, Mapping[str, Array], str]:
+    """What to compile, its weights, and where they are from."""
+    if not isinstance(network, Network):
+        if weights is not None:
+            raise InputError(
+                "an ONNX file has its own weights",
+                place="--weights",
+                found=weights,
+                expected="none",
+            )
+        return network.network, network.weights, network.file
+    graph = expand(network)
+    if weights is None:
+        return network, seeded_weights(graph, seed), f"{SEEDED}{seed}"
+    check_metadata(weights, network.conventions)
+    return network, load_weights(weights, graph), weights.name
 
 
 def native_bundle(folder: Path) -> Bundle:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnv3gen.cli.bench_forms import Form, forms_of
-from mnv3gen.cli.options import json_option, several_forms_options
+from mnv3gen.cli.integers import calibration_option, statistics_option
+from mnv3gen.cli.options import input_shape_option, json_option, several_forms_options
 from mnv3gen.errors import InputError
+from mnv3gen.tables.network import Network
 
 if TYPE_CHECKING:
     from mnv3gen.bench.compare import Source
@@ -36,12 +38,14 @@ of the folder MNV3GEN_PEERS, and in mnv3gen's own environment.
 Examples:
   mnv3gen bench                                  MobileNetV3-Large against what is installed
   mnv3gen bench mobilenet_v3_small mobilenet_v2 --against onnxruntime,litert
+  mnv3gen bench somebody_elses.onnx --input-shape 48x192 --against onnxruntime
   mnv3gen bench out/ --against onnxruntime --json
   mnv3gen bench --list-peers
   mnv3gen bench --all-networks --seconds 10 --plot bars.svg
   mnv3gen bench --all-networks --width 0.5 --width 1 --resolution 160 --resolution 224
   mnv3gen bench --ablation nonlinearity          table 5 of the paper
   mnv3gen bench --int8 --against onnxruntime,openvino
+  mnv3gen bench --int8 --calibration photos/     the network that compile makes of it
   mnv3gen bench mobilenet_v3_large --device pi   on a device: docs/devices.md
 """
 
@@ -49,6 +53,7 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("networks", nargs=-1, metavar="[NETWORK|BUNDLE]...")
 @several_forms_options
+@input_shape_option
 @click.option("--all-networks", is_flag=True, help="Every network of the zoo.")
 @click.option(
     "--ablation", type=click.Choice(["nonlinearity"]), help="Where h-swish stands (table 5)."
@@ -59,6 +64,8 @@ Examples:
 @click.option("--peer-env", multiple=True, metavar="PEER=PYTHON", help="Where one is installed.")
 @click.option("--list-peers", is_flag=True, help="Say which there are, and how to install others.")
 @click.option("--int8", is_flag=True, help="Quantized, beside our float32 and int8 peers.")
+@calibration_option()
+@statistics_option()
 @click.option("--weights", type=click.Path(path_type=Path), help="A safetensors file.")
 @click.option("--seed", default=0, show_default=True, help="Of the random weights.")
 @click.option(
@@ -102,10 +109,12 @@ def command(
     """Time networks beside the engines that others would run them with.
 
     One thread, batch 1, float32, the same weights; outputs are compared before anything is timed.
-    A NETWORK (default mobilenet_v3_large) is compiled for this machine, a BUNDLE is taken as it is.
+    A NETWORK (a name, a .bneck or an ONNX file; default mobilenet_v3_large) is compiled for this
+    machine, a BUNDLE is taken as it is.
     Of several --width and --resolution every pair is a form of each NETWORK.
-    With --int8 a NETWORK is quantized by the ranges of a seeded input; the peers get the same
-    scales, and round in their own ways.
+    With --int8 a NETWORK is quantized as `compile --int8` does it with that --calibration or
+    --statistics, or else by the ranges of a seeded input, on which time does not depend; the peers
+    get the same scales, and round in their own ways.
     """
     if device is not None:
         if against or ablation or plot or rounds or peer_env or list_peers:
@@ -113,7 +122,7 @@ def command(
         from mnv3gen.cli.bench_device import bench_on_device
         from mnv3gen.devices.device import find_device
 
-        place, own = find_device(device, target, cpu), forms_of(variants=variant, **form)
+        place, own = find_device(device, target, cpu), _forms(variant, form)
         names = _names(networks, all_networks)
         pairs = [(name, each) for name in names for each in own]
         return bench_on_device(pairs, place, seconds, as_json)
@@ -133,7 +142,7 @@ def command(
         from mnv3gen.profile.plot import check_plot
 
         check_plot(plot)
-    forms = forms_of(variants=variant, **form)
+    forms = _forms(variant, form)
     names = _names(networks, all_networks)
     settings = Settings(block=block, seconds=seconds, rounds=rounds, cpu=choose_cpu(cpu))
     if ablation is None:
@@ -154,6 +163,14 @@ def command(
         if not as_json:
             click.echo(f"plot      {plot}")
     return int(bool(outcome.failures))
+
+
+def _forms(variant: tuple[str, ...], form: Mapping[str, Any]) -> list[Form]:
+    for name in ("calibration", "statistics"):
+        if form[name] is not None and not form["int8"]:
+            option = f"--{name}"
+            raise InputError("an option of --int8", place=option, expected=f"--int8 {option} ...")
+    return forms_of(variants=variant, **form)
 
 
 def _names(networks: tuple[str, ...], all_networks: bool) -> tuple[str, ...]:
@@ -188,7 +205,7 @@ def _source(name: str, form: Form) -> Source:
     floats = functools.partial(compiled, title, network, form.weights, form.seed)
     if not form.int8:
         return Source(title, floats)
-    return Source(f"{title} --int8", functools.partial(floats, int8=True), floats)
+    return Source(f"{title} --int8", functools.partial(floats, quantize=form.quantize), floats)
 
 
 def _environments(against: str | None, pythons: Mapping[str, str], int8: bool) -> list[Environment]:
@@ -266,6 +283,13 @@ def _ablate(name: str, form: Form, settings: Settings, as_json: bool) -> Outcome
     from mnv3gen.cli.bench_tables import echo_arguments, print_ablation
 
     network = form.network(name)
+    if not isinstance(network, Network):
+        raise InputError(
+            "h-swish is moved about in a table",
+            place="--ablation",
+            found=name,
+            expected="a name of the zoo or a .bneck file",
+        )
     title = f"{network.name}{form.words}"
     names = {case: f"{title}{case.words}" for case in CASES}
     opener = functools.partial(ablation_session, network, names, form.weights, form.seed, settings)

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from mnv3gen.compile.bundle import Bundle
     from mnv3gen.devices.device import Device
     from mnv3gen.measure.records import Record
+    from mnv3gen.measure.session import Session
 
 Observer = Callable[[str], None]
+BLOCKS = 5  # turns of networks that are measured together
 
 
 def bench_on_device(
@@ -26,35 +28,48 @@ def bench_on_device(
 ) -> int:
     """Compile each form for the device, or take a bundle as it is; measure and keep records."""
     from mnv3gen.cli.progress import phases
-    from mnv3gen.measure.latency import open_records
-    from mnv3gen.measure.protocol import Protocol
-    from mnv3gen.measure.records import records_folder
     from mnv3gen.measure.session import Session
 
-    rows: list[dict[str, Any]] = []
+    titles = [f"{name}{form.words}" for name, form in sources]
     session = Session(device)
-    protocol = Protocol(cpu=device.cpu, seconds=seconds)
     try:
-        for name, form in sources:
-            title = f"{name}{form.words}"
-            with tempfile.TemporaryDirectory(prefix="mnv3gen-") as folder, phases() as observe:
-                bundle = _bundle(name, form, device, Path(folder) / "bundle", observe)
-                observe(f"run on {device.name}")
-                if device.address.scheme == "emulator":
-                    rows.append(_checked(title, bundle, device))
-                else:
-                    from mnv3gen.measure.network import measure_network
-
-                    record = measure_network(session, bundle, protocol)
-                    open_records(records_folder(device.name)).add(record)
-                    rows.append(_row(title, record))
-            if not as_json:
-                click.echo(_text(rows[-1]))
+        with tempfile.TemporaryDirectory(prefix="mnv3gen-") as folder, phases() as observe:
+            bundles = [
+                _bundle(name, form, device, Path(folder) / str(number), observe)
+                for number, (name, form) in enumerate(sources)
+            ]
+            observe(f"run on {device.name}")
+            rows = _rows(titles, bundles, session, seconds)
     finally:
         session.close()
-        if as_json and rows:
-            click.echo(json.dumps(rows, indent=1))
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+    else:
+        for row in rows:
+            click.echo(_text(row))
     return 0
+
+
+def _rows(
+    titles: Sequence[str], bundles: Sequence[Bundle], session: Session, seconds: float
+) -> list[dict[str, Any]]:
+    """What was measured of each bundle. Those that are compared take turns."""
+    from mnv3gen.measure.latency import open_records
+    from mnv3gen.measure.network import measure_networks
+    from mnv3gen.measure.protocol import Protocol
+    from mnv3gen.measure.records import records_folder
+
+    device = session.device
+    if device.address.scheme == "emulator":
+        pairs = zip(titles, bundles, strict=True)
+        return [_checked(title, bundle, device) for title, bundle in pairs]
+    blocks = BLOCKS if len(bundles) > 1 else 1
+    protocol = Protocol(cpu=device.cpu, seconds=seconds, blocks=blocks)
+    records = measure_networks(session, bundles, protocol)
+    kept = open_records(records_folder(device.name))
+    for record in records:
+        kept.add(record)
+    return [_row(title, record) for title, record in zip(titles, records, strict=True)]
 
 
 def _bundle(name: str, form: Form, device: Device, folder: Path, observe: Observer) -> Bundle:
@@ -67,7 +82,7 @@ def _bundle(name: str, form: Form, device: Device, folder: Path, observe: Observ
         title = f"{network.name}{form.words}"
         target = target_name(device)
         return compiled(
-            title, network, form.weights, form.seed, folder, observe, form.int8, target
+            title, network, form.weights, form.seed, folder, observe, form.quantize, target
         ).bundle
     bundle = read_bundle(Path(name))
     if form.words or form.int8:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mnv3gen.bench.subject import Quantize
+    from mnv3gen.onnx_import import Imported
     from mnv3gen.tables.network import Network
 
 
@@ -22,12 +24,29 @@ class Form:
     weights: Path | None
     seed: int
     int8: bool = False
+    calibration: Path | None = None
+    statistics: Path | None = None
 
-    def network(self, name: str) -> Network:
-        """The form of the network of that name."""
-        from mnv3gen.tables.zoo import resolve
+    @property
+    def quantize(self) -> Quantize | None:
+        """How the network becomes int8, as `compile` does it where it is given pictures."""
+        from mnv3gen.bench.subject import quantized_by_seed
+        from mnv3gen.cli.integers import Integers
 
-        return resolve(name, self.width, self.resolution, self.classes, self.variants)
+        if not self.int8:
+            return None
+        if self.calibration is None and self.statistics is None:
+            return quantized_by_seed
+        return Integers(self.calibration, self.statistics, None, ()).quantized
+
+    input_shape: str | None = None
+
+    def network(self, name: str) -> Network | Imported:
+        """The form of the network of that name, or what an ONNX file has."""
+        from mnv3gen.cli.given import network_called
+
+        form = self.width, self.resolution, self.classes, self.variants
+        return network_called(name, *form, self.input_shape)
 
     @property
     def words(self) -> str:

@@ -137,13 +137,9 @@ def command(
 
 def _quantized(request: Request, integers: Integers) -> tuple[Request, Mixed | None]:
     """The request in int8, and what --mixed chose."""
-    from mnv3gen.graph.model import Model
     from mnv3gen.quantize.prepare import prepare
 
     network, weights, mixed = request.network, request.weights, None
-    if isinstance(network, Model):
-        quantized, source = integers.of_graph(network, weights)
-        return dataclasses.replace(request, quantized=quantized, calibration=source), None
     statistics, source, pictures = integers.measured(network, weights)
     if integers.mixed is not None:
         assert pictures is not None

@@ -14,15 +14,18 @@ from mnv3gen.errors import InputError
 from mnv3gen.tables.network import Network
 
 if TYPE_CHECKING:
+    from mnv3gen.export import Rounding
     from mnv3gen.graph.model import Model
     from mnv3gen.onnx_import import Imported
 
 FORMATS = ("relay", "onnx", "safetensors", "saved-table")  # of mnv3gen.export, without NumPy
 LAYOUTS = ("NCHW", "NHWC")
+ROUNDINGS = ("exact", "relay")
 
 EPILOG = """\b
 Formats:
-  relay        text of version 0.0.5 (TVM 0.8 to 0.19); the parameters go into FILE's .params
+  relay        text of version 0.0.5 (TVM 0.8 to 0.19); the parameters go into FILE's .params;
+               with --int8 the network in integers, by qnn.conv2d
   onnx         standard operators, opset 17; with --int8 float operators between QDQ pairs
   safetensors  the weights by the graph's names, which torch and NumPy programs read
   saved-table  the bneck table with everything that --width and its like have changed
@@ -30,6 +33,7 @@ Formats:
 \b
 Examples:
   mnv3gen export mobilenet_v3_large --format relay -o v3.relay
+  mnv3gen export mobilenet_v3_large --format relay --int8 --calibration photos/ -o v3-int8.relay
   mnv3gen export mobilenet_v3_small --weights w.safetensors --format onnx -o v3.onnx
   mnv3gen export mobilenet_v3_small --format onnx --int8 --calibration photos/ -o v3-int8.onnx
   mnv3gen export mobilenet_v3_large --width 0.75 --format saved-table -o v3_075.bneck
@@ -50,6 +54,12 @@ Without --weights they are random. docs/interchange.md says how other tools read
     show_default=True,
     help="Of the input and the outputs.",
 )
+@click.option(
+    "--rounding",
+    type=click.Choice(ROUNDINGS),
+    help="Of int8 in Relay: as our libraries round, or by its own qnn operators."
+    f"  [default: {ROUNDINGS[0]}]",
+)
 @integer_options
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="The file to write."
@@ -61,6 +71,7 @@ def command(
     weights: Path | None,
     seed: int,
     layout: Any,
+    rounding: Rounding | None,
     output: Path,
     as_json: bool,
     **integer_form: Any,
@@ -74,6 +85,9 @@ def command(
     from mnv3gen.graph.model import model_of
 
     integers = chosen_integers(**integer_form)
+    if rounding and (integers is None or form != "relay"):
+        expected = "--format relay --int8"
+        raise InputError("an option of int8 in Relay", place="--rounding", expected=expected)
     given = given_network(network, weights, seed)
     values, source = given.weights, given.source
     model = model_of(given.network)
@@ -84,7 +98,7 @@ def command(
         quantized, ranges = integers.quantized(given.network, values)
     metadata = _metadata(given.network) | {"network": model.name, "classes": str(model.classes)}
     exported = Exported(model.graph, values, model.table, metadata, quantized)
-    files = export(exported, form, output, layout)
+    files = export(exported, form, output, layout, rounding or "exact")
     sizes = {str(file): file.stat().st_size for file in files}
     if as_json:
         fields = {"format": form, "network": model.name, "weights": source, "files": sizes}

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from mnv3gen.onnx_import import Imported
 
 
+ONNX = ".onnx"
+
+
 @dataclasses.dataclass(frozen=True)
 class Given:
     """A network with its weights; `source` is what a manifest calls them.
@@ -31,6 +34,41 @@ class Given:
     weights: Mapping[str, npt.NDArray[np.float32]]
     source: str
     note: str = ""
+
+
+def network_called(
+    name: str,
+    width: str | None = None,
+    resolution: str | None = None,
+    classes: int | None = None,
+    variants: tuple[str, ...] = (),
+    input_shape: str | None = None,
+) -> Network | Imported:
+    """A name of the zoo or a table in a form, or an ONNX file with the size of its input.
+
+    InputError for a form of an ONNX file, and as reading either raises.
+    """
+    if name.lower().endswith(ONNX):
+        from mnv3gen.onnx_import import import_onnx
+
+        if any((width, resolution, classes, variants)):
+            raise InputError(
+                "an ONNX file has one form",
+                place="--width, --resolution, --classes, --variant",
+                found=name,
+                expected="--input-shape for a file that leaves its size open",
+            )
+        return import_onnx(Path(name), input_shape)
+    from mnv3gen.tables.zoo import resolve
+
+    if input_shape is not None:
+        raise InputError(
+            "an option of an ONNX file",
+            place="--input-shape",
+            found=name,
+            expected="--resolution for a table",
+        )
+    return resolve(name, width=width, resolution=resolution, classes=classes, variants=variants)
 
 
 def given_network(network: Network | Imported, weights: Path | None, seed: int) -> Given:

@@ -14,7 +14,6 @@ from mnv3gen.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from mnv3gen.graph.graph import Graph
     from mnv3gen.graph.model import Model
     from mnv3gen.mixed.budget import Budget
     from mnv3gen.quantize.observers import ObserverName
@@ -47,11 +46,8 @@ class Integers:
 
         InputError with --mixed, which needs a target, and as `measured` raises.
         """
-        from mnv3gen.graph.model import Model
         from mnv3gen.quantize.prepare import prepare
 
-        if isinstance(network, Model):
-            return self.of_graph(network, weights)
         if self.mixed is not None:
             raise InputError(
                 "latency decides what stays in float32, and this has no target",
@@ -61,50 +57,23 @@ class Integers:
         statistics, source, _ = self.measured(network, weights)
         return prepare(network, weights, statistics, self.float_nodes), source
 
-    def of_graph(
-        self, model: Model, weights: Mapping[str, npt.NDArray[Any]]
-    ) -> tuple[Quantized, str]:
-        """The int8 form of a graph without a table, and what its ranges come from.
+    def measured(
+        self, network: Network | Model, weights: Mapping[str, npt.NDArray[Any]]
+    ) -> tuple[Statistics, str, Pictures | None]:
+        """What is known of a network's tensors, where from, and the pictures if it is from such.
 
-        They are measured anew each time. What has no integer form stays in float32. InputError
-        without calibration data, with --mixed, and as calibration raises.
+        InputError without calibration data or statistics, for --mixed of a graph without a table,
+        and as those raise.
         """
-        from mnv3gen.cli.progress import counted
-        from mnv3gen.images import named
-        from mnv3gen.quantize.calibrate import measure_ranges
-        from mnv3gen.quantize.pictures import Pictures
-        from mnv3gen.quantize.prepare import DEFAULT
-        from mnv3gen.quantize.quantize_graph import quantize_graph
+        from mnv3gen.graph.model import Model
+        from mnv3gen.quantize.statistics_file import read_statistics
 
-        if self.calibration is None:
-            raise InputError(
-                "int8 of an ONNX file without a table is calibrated anew each time",
-                place="--int8",
-                expected="--calibration with a folder of pictures like those that it will see",
-            )
-        if self.mixed is not None:
+        if self.mixed is not None and isinstance(network, Model):
             raise InputError(
                 "an ONNX file without a table",
                 place="--mixed",
                 expected="a network that has one, or --keep-float with the names of operators",
             )
-        observer = self.observer or DEFAULT
-        pictures = Pictures(self.calibration, model.graph.input_shape, named(model.preprocess))
-        with counted("calibrate", len(pictures)) as advance:
-            ranges, count = measure_ranges(model.graph, weights, pictures, observer, advance)
-        warn_of_skipped(pictures.skipped)
-        kept = {*self.float_nodes, *_without_integers(model.graph)}
-        source = f"{self.calibration.name} ({observer}, {count} pictures)"
-        return quantize_graph(model.graph, weights, ranges, kept), source
-
-    def measured(
-        self, network: Network, weights: Mapping[str, npt.NDArray[Any]]
-    ) -> tuple[Statistics, str, Pictures | None]:
-        """What is known of a network's tensors, where from, and the pictures if it is from such.
-
-        InputError without calibration data or statistics, and as those raise.
-        """
-        from mnv3gen.quantize.statistics_file import read_statistics
 
         match self.calibration, self.statistics:
             case None, None:
@@ -143,22 +112,23 @@ class Integers:
             expected="one of the two",
         )
 
-    def _pictures(self, path: Path, network: Network) -> Pictures:
+    def _pictures(self, path: Path, network: Network | Model) -> Pictures:
+        from mnv3gen.graph.model import model_of
         from mnv3gen.images import named
         from mnv3gen.quantize.pictures import Pictures
 
-        shape = (network.height, network.width, network.channels)
-        preprocess = named(network.conventions.preprocess)
-        return Pictures(path, shape, preprocess).limited(self.limit)
+        model = model_of(network)
+        preprocess = named(model.preprocess)
+        return Pictures(path, model.graph.input_shape, preprocess).limited(self.limit)
 
     def _calibrated(
-        self, pictures: Pictures, network: Network, weights: Mapping[str, npt.NDArray[Any]]
+        self, pictures: Pictures, network: Network | Model, weights: Mapping[str, npt.NDArray[Any]]
     ) -> Statistics:
         from mnv3gen.cli.progress import counted
-        from mnv3gen.graph.expand import expand
+        from mnv3gen.graph.model import model_of
         from mnv3gen.quantize.prepare import DEFAULT, calibrate
 
-        steps = len(pictures) + (len(expand(network).nodes) if self.correct else 0)
+        steps = len(pictures) + (len(model_of(network).graph.nodes) if self.correct else 0)
         with counted("calibrate", steps) as advance:
             found = calibrate(
                 network,
@@ -173,28 +143,12 @@ class Integers:
         return found
 
 
-def _without_integers(graph: Graph) -> list[str]:
-    """The operators that no table has, and that have no integer form."""
-    from mnv3gen.graph.graph import Activate, Conv2d, MaxPool, Softmax
-
-    return [
-        node.name
-        for node in graph.nodes
-        if isinstance(node, Activate | MaxPool | Softmax)
-        or (isinstance(node, Conv2d) and node.along)
-    ]
-
-
 def integer_options(command: Command) -> Command:
     """Add --int8 and its options; they pass as `int8`, `calibration`, and so on."""
     options = [
         click.option("--int8", is_flag=True, help="Quantize to int8 (docs/quantization.md)."),
         calibration_option(),
-        click.option(
-            "--statistics",
-            type=click.Path(path_type=Path),
-            help="Ranges that `mnv3gen quantize` measured before.",
-        ),
+        statistics_option(),
         *form_options(),
     ]
     for option in reversed(options):
@@ -216,6 +170,15 @@ def calibration_option(required: bool = False) -> Command:
         required=required,
         type=click.Path(path_type=Path),
         help="A folder of pictures, or an .npz file, to measure ranges with.",
+    )
+
+
+def statistics_option() -> Command:
+    """--statistics."""
+    return click.option(
+        "--statistics",
+        type=click.Path(path_type=Path),
+        help="Ranges that `mnv3gen quantize` measured before.",
     )
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnv3gen.cli.options import json_option
+from mnv3gen.cli.options import input_shape_option, json_option
+from mnv3gen.tables.network import Network
 
 if TYPE_CHECKING:
+    from mnv3gen.graph.model import Model
     from mnv3gen.measure.kernels import KernelMeasurer
-    from mnv3gen.tables.network import Network
+    from mnv3gen.measure.protocol import Protocol
+    from mnv3gen.targets import Target
 
 EPILOG = """\b
 Spaces: mnasnet, mnasnet-inverted, or a TOML file (docs/latency.md).
@@ -22,7 +25,9 @@ Every kernel is written down as it is measured: a run that was stopped goes on w
 \b
 Examples:
   mnv3gen latency-table --space mnasnet --device pi -o table/
+  mnv3gen latency-table --space mnasnet --check 20     and measure 20 networks of it whole
   mnv3gen latency-table mobilenet_v3_large my_table.bneck --device local
+  mnv3gen latency-table somebody_elses.onnx --input-shape 48x192
   mnv3gen latency-table --all-networks --device ssh://pi@raspberrypi.local --target rpi4
 """
 
@@ -30,6 +35,7 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("networks", nargs=-1, metavar="[NETWORK]...")
 @click.option("--space", metavar="S", help="A search space, or a .toml file of one.")
+@input_shape_option
 @click.option("--all-networks", is_flag=True, help="Every classification network of the zoo.")
 @click.option("--device", default="local", show_default=True, help="See `mnv3gen devices`.")
 @click.option("--target", metavar="T", help="What to compile for it.  [default: the device's]")
@@ -39,12 +45,18 @@ Examples:
 @click.option("--jobs", type=click.IntRange(min=1), help="Compilers at a time.  [default: all]")
 @click.option("--build-only", is_flag=True, help="Plan and compile, and measure another time.")
 @click.option(
+    "--check", metavar="N", type=click.IntRange(min=2),
+    help="Also measure N random networks of the space whole, and compare.",
+)  # fmt: skip
+@click.option("--seed", default=0, show_default=True, help="Of the choice of networks.")
+@click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Also write the table to this folder."
 )
 @json_option
 def command(
     networks: tuple[str, ...],
     space: str | None,
+    input_shape: str | None,
     all_networks: bool,
     device: str,
     target: str | None,
@@ -53,28 +65,37 @@ def command(
     cool_down: float,
     jobs: int | None,
     build_only: bool,
+    check: int | None,
+    seed: int,
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure the kernels of NETWORKS, or of a whole search space, on a device."""
+    """Measure the kernels of NETWORKS, or of a whole search space, on a device.
+
+    A NETWORK is a name of the zoo, a .bneck file or an ONNX file.
+    """
     from mnv3gen.devices.device import find_device, target_name
     from mnv3gen.measure.records import FILE, Records, records_folder
     from mnv3gen.targets import load
 
     chosen = find_device(device, target, cpu)
     compiled_for = load(target_name(chosen))
-    wanted = list(_wanted(networks, space, all_networks))
+    wanted = list(_wanted(networks, space, all_networks, input_shape))
+    from mnv3gen.cli.latency_check import check_networks, chosen_networks, compile_networks
     from mnv3gen.measure import export
     from mnv3gen.measure.kernels import KernelMeasurer
     from mnv3gen.measure.protocol import Protocol
     from mnv3gen.measure.session import Session
 
+    checked = chosen_networks(space, check, seed)
     folder = records_folder(chosen.name)
     records = Records(folder / FILE)
     if records.damaged:
         lines = ", ".join(map(str, records.damaged[:5]))
         click.echo(f"mnv3gen: warning: {folder / FILE}: skipped damaged lines {lines}", err=True)
     protocol = Protocol(cpu=chosen.cpu, runs=runs, warmup=2, cool_down=cool_down)
+    if space is not None and not (networks or all_networks):
+        protocol = _of_space(space, compiled_for, folder, protocol)
     session = Session(chosen)
     measurer = KernelMeasurer(session, compiled_for, protocol, records)
     if not as_json:
@@ -82,7 +103,10 @@ def command(
         click.echo(f"target    {compiled_for.name}: {compiled_for.description}")
         click.echo(f"records   {folder / FILE}")
     try:
-        summary = _measure(measurer, wanted, folder, jobs, build_only)
+        compile_networks(checked, compiled_for.name)
+        summary = measure_kernels(measurer, wanted, folder, jobs, build_only)
+        if checked and not build_only:
+            summary["check"] = check_networks(checked, measurer, folder)
     finally:
         session.close()
     if output is not None:
@@ -91,8 +115,11 @@ def command(
     click.echo(json.dumps(summary, indent=1) if as_json else _text(summary))
 
 
-def _wanted(networks: tuple[str, ...], space: str | None, every: bool) -> Iterable[Network]:
-    from mnv3gen.tables.zoo import classifiers, get, resolve
+def _wanted(
+    networks: tuple[str, ...], space: str | None, every: bool, input_shape: str | None
+) -> Iterable[Network | Model]:
+    from mnv3gen.cli.given import network_called
+    from mnv3gen.tables.zoo import classifiers, get
 
     if not (networks or space or every):
         raise click.UsageError("a --space, NETWORKs or --all-networks")
@@ -101,17 +128,32 @@ def _wanted(networks: tuple[str, ...], space: str | None, every: bool) -> Iterab
 
         yield from load_space(space).pieces()
     for name in networks:
-        yield resolve(name)
+        given = network_called(name, input_shape=input_shape)
+        yield given if isinstance(given, Network) else given.network
     if every:
         yield from map(get, classifiers())
 
 
-def _measure(
+def _of_space(name: str, target: Target, folder: Path, base: Protocol) -> Protocol:
+    """The protocol with the sizes of the space's networks."""
+    from mnv3gen.cli.progress import counted
+    from mnv3gen.measure import table
+    from mnv3gen.search.footprint import protocol_for
+    from mnv3gen.search.spaces import load_space
+
+    space, plans = load_space(name), table.open_plans(target, folder)
+    pieces = list(space.pieces())
+    with counted("plan", len(plans.new_pieces(pieces))) as advance:
+        table.plan(plans, pieces, advance)
+    return protocol_for(space, plans, base)
+
+
+def measure_kernels(
     measurer: KernelMeasurer,
-    networks: list[Network],
+    networks: Sequence[Network | Model],
     folder: Path,
-    jobs: int | None,
-    build_only: bool,
+    jobs: int | None = None,
+    build_only: bool = False,
 ) -> dict[str, Any]:
     """Plan, compile, measure, each with its bar."""
     from mnv3gen.cli.progress import counted
@@ -153,6 +195,10 @@ def _text(summary: dict[str, Any]) -> str:
     if summary["not_timed_alone"]:
         lines.append(f"          {summary['not_timed_alone']} of TVM's own, which are guessed")
     lines += [f"skipped   {name}: {reason}" for name, reason in summary["skipped"].items()]
+    if "check" in summary:
+        from mnv3gen.cli.latency_check import lines_of
+
+        lines += lines_of(summary["check"])
     if "table" in summary:
         lines.append(f"table     {summary['table']}")
     return "\n".join(lines)

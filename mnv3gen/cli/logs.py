@@ -23,8 +23,9 @@ def command() -> None:
     """Check, show and prune the logs of `tuning_logs/`."""
 
 
-@command.command()
-def check() -> None:
+@command.command(epilog="\b\nExamples:\n  mnv3gen logs check --json")
+@json_option
+def check(as_json: bool) -> None:
     """Exit with 1 and list what is wrong, if anything is."""
     from mnv3gen.compile import modelled
     from mnv3gen.compile.tuned import read_log
@@ -38,19 +39,26 @@ def check() -> None:
         found += [problem for folder in folders for problem in searched_problems(folder)]
     if found:
         raise Mnv3genError("\n".join(found))
-    for target, path in logs().items():
-        click.echo(f"{target}: {len(read_log(path))} records")
-    for target, path in by_cycles.items():
-        click.echo(f"{target}: {len(modelled.read_modelled(path))} records of modelled cycles")
-    for target in searched_folders():
-        records = searched_records(target)
+    measured = {target: len(read_log(path)) for target, path in logs().items()}
+    cycles = {target: len(modelled.read_modelled(path)) for target, path in by_cycles.items()}
+    searched = {target: searched_records(target) for target in searched_folders()}
+    if as_json:
+        kernels = {target: len(records) for target, records in searched.items()}
+        counts = {"measured": measured, "modelled": cycles, "metaschedule": kernels}
+        click.echo(json.dumps(counts, indent=1))
+        return
+    for target, count in measured.items():
+        click.echo(f"{target}: {count} records")
+    for target, count in cycles.items():
+        click.echo(f"{target}: {count} records of modelled cycles")
+    for target, records in searched.items():
         better = sum(record.better for record in records)
         click.echo(f"{target}: {len(records)} kernels of MetaSchedule, {better} ahead of the rule:")
         for record in records:
             click.echo(f"  {record.kernel}: {'MetaSchedule' if record.better else record.schedule}")
 
 
-@command.command()
+@command.command(epilog="\b\nExamples:\n  mnv3gen logs show host --json")
 @click.argument("target")
 @json_option
 def show(target: str, as_json: bool) -> None:
@@ -84,8 +92,9 @@ def show(target: str, as_json: bool) -> None:
         click.echo(searched_row(found))
 
 
-@command.command()
-def prune() -> None:
+@command.command(epilog="\b\nExamples:\n  mnv3gen logs prune")
+@json_option
+def prune(as_json: bool) -> None:
     """Drop duplicates and records of other versions or of parameters that are no more.
 
     Of MetaSchedule's, also those of other versions of TVM.
@@ -94,18 +103,29 @@ def prune() -> None:
     from mnv3gen.tune.logs import logs, pruned, spaces_of, write_log
     from mnv3gen.tune.searched_logs import prune_searched, searched_folders
 
+    told = _nothing if as_json else click.echo
+    summary: dict[str, dict[str, int]] = {}
     for target, path in logs().items():
         records = read_log(path)
         kept, dropped = pruned(records, spaces_of(target, records))
         write_log(path, kept)
-        click.echo(f"{target}: {len(kept)} records kept, {len(dropped)} dropped")
+        summary[target] = {"kept": len(kept), "dropped": len(dropped)}
+        told(f"{target}: {len(kept)} records kept, {len(dropped)} dropped")
         for record in dropped:
             parameters = " ".join(f"{name}={value}" for name, value in record.parameters.items())
-            click.echo(
+            told(
                 f"  dropped {record.kernel}: "
                 f"{record.schedule} version {record.version} {parameters}"
             )
     for target, folders in searched_folders().items():
         for folder in folders:
             for what in prune_searched(folder):
-                click.echo(f"{target}: dropped {what}")
+                own = summary.setdefault(target, {})
+                own["metaschedule_dropped"] = own.get("metaschedule_dropped", 0) + 1
+                told(f"{target}: dropped {what}")
+    if as_json:
+        click.echo(json.dumps(summary, indent=1))
+
+
+def _nothing(_text: str) -> None:
+    """What is told where JSON is printed."""

@@ -35,8 +35,9 @@ COMMANDS = {
     "latency-table": "Measure every kernel of a search space on a device.",
     "predict": "What a network takes on a device, without running it.",
     "records": "List, merge and prune measurements.",
+    "search": "Search for networks: NAS, NetAdapt.",
     "profile": "Where a bundle's work goes: time, instructions or modelled cycles, by kernel.",
-    "report": "The paper's latencies beside modelled cycles; how far those can be trusted.",
+    "report": "A page on searches; the paper's latencies beside modelled cycles.",
     "completion": "Print the shell's completion script.",
 }
 

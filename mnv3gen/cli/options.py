@@ -89,6 +89,9 @@ def several_forms_options(command: Command) -> Command:
     return command
 
 
+input_shape_option = click.option(
+    "--input-shape", metavar="HxW", help="Of an ONNX file that leaves it open."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
 
 
@@ -131,7 +134,7 @@ def _form_options(several: bool = False) -> list[Callable[[Command], Command]]:
 
 def _onnx_options() -> list[Callable[[Command], Command]]:
     return [
-        click.option("--input-shape", metavar="HxW", help="Of an ONNX file that leaves it open."),
+        input_shape_option,
         click.option(
             "--preprocess",
             type=click.Choice(PREPROCESSES),

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnv3gen.cli.options import json_option, network_options
+from mnv3gen.tables.network import Network
 
 if TYPE_CHECKING:
     from mnv3gen.measure.predict import Part, Prediction, Predictor
-    from mnv3gen.tables.network import Network
+    from mnv3gen.onnx_import import Imported
 
 EPILOG = """\b
 A kernel that was not measured is guessed by a model of those that were.
@@ -21,13 +22,14 @@ A kernel that was not measured is guessed by a model of those that were.
 \b
 Examples:
   mnv3gen predict my_table.bneck --device pi
+  mnv3gen predict somebody_elses.onnx --input-shape 48x192 --device pi
   mnv3gen predict mobilenet_v3_large --width 0.75 --table table/ --json
 """
 LISTED = 12  # kernels
 
 
 @click.command(epilog=EPILOG)
-@network_options()
+@network_options(onnx=True)
 @click.option("--device", default="local", show_default=True, help="See `mnv3gen devices`.")
 @click.option("--target", metavar="T", help="What it is compiled for.  [default: the device's]")
 @click.option(
@@ -38,14 +40,17 @@ LISTED = 12  # kernels
 @click.option("--all-kernels", is_flag=True, help="List every call, not the longest only.")
 @json_option
 def command(
-    network: Network,
+    network: Network | Imported,
     device: str,
     target: str | None,
     table: Path | None,
     all_kernels: bool,
     as_json: bool,
 ) -> None:
-    """Predict the latency of NETWORK on a device, without running it."""
+    """Predict the latency of NETWORK on a device, without running it.
+
+    NETWORK is a name of the zoo, a .bneck file or an ONNX file.
+    """
     from mnv3gen.devices.device import find_device, target_name
     from mnv3gen.measure.latency import load_predictor
     from mnv3gen.measure.records import records_folder
@@ -54,16 +59,17 @@ def command(
     chosen = find_device(device, target)
     folder = table or records_folder(chosen.name)
     predictor = load_predictor(folder, load(target_name(chosen)))
-    prediction = predictor.predict(network)
+    own = network if isinstance(network, Network) else network.network
+    prediction = predictor.predict(own)
     if as_json:
-        click.echo(json.dumps(_dictionary(network, prediction, predictor), indent=1))
+        click.echo(json.dumps(_dictionary(network.name, prediction, predictor), indent=1))
     else:
-        click.echo(_text(network, prediction, predictor, None if all_kernels else LISTED))
+        click.echo(_text(prediction, predictor, None if all_kernels else LISTED))
 
 
-def _dictionary(network: Network, prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
+def _dictionary(name: str, prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
     return {
-        "network": network.name,
+        "network": name,
         "ms": round(prediction.ms, 6),
         "interval_ms": round(prediction.interval_ms, 6),
         "kind": "predicted from measured kernels",
@@ -78,7 +84,7 @@ def _dictionary(network: Network, prediction: Prediction, predictor: Predictor) 
     }
 
 
-def _text(network: Network, prediction: Prediction, predictor: Predictor, most: int | None) -> str:
+def _text(prediction: Prediction, predictor: Predictor, most: int | None) -> str:
     parts = prediction.parts
     guessed = [part for part in parts if not part.measured]
     lines = [

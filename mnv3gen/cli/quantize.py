@@ -17,6 +17,7 @@ from mnv3gen.tables.network import Network
 if TYPE_CHECKING:
     from mnv3gen.compile.request import Request
     from mnv3gen.mixed.choose import Mixed
+    from mnv3gen.onnx_import import Imported
     from mnv3gen.quantize.observers import ObserverName
     from mnv3gen.quantize.pictures import Pictures
     from mnv3gen.quantize.report import Report
@@ -27,6 +28,7 @@ Examples:
   mnv3gen quantize mobilenet_v3_small --weights w.safetensors --calibration photos/ --report q.html
   mnv3gen quantize mobilenet_v3_large --calibration photos/ -o large.json
   mnv3gen compile mobilenet_v3_large --int8 --statistics large.json
+  mnv3gen quantize theirs.onnx --input-shape 48x192 --calibration lines/ -o theirs.json
   mnv3gen quantize my_table.bneck --calibration inputs.npz --mixed 40dB --target rpi5 --json
 
 docs/quantization.md says what the report's columns are.
@@ -36,7 +38,7 @@ REPORTED = 32  # pictures that the int8 network is compared with float32 on
 
 
 @click.command(epilog=EPILOG)
-@network_options()
+@network_options(onnx=True)
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),
@@ -58,7 +60,7 @@ REPORTED = 32  # pictures that the int8 network is compared with float32 on
 @click.option("--report", type=click.Path(path_type=Path), help="Also write an HTML page.")
 @json_option
 def command(
-    network: Network,
+    network: Network | Imported,
     weights: Path | None,
     seed: int,
     calibration: Path,
@@ -74,18 +76,22 @@ def command(
 ) -> None:
     """Measure what int8 needs to know of a network, into a file for `compile --statistics`.
 
-    NETWORK is a name of the zoo or a .bneck file. With --report, every layer's range, scale and
-    error are written as an HTML page, and what it alone loses at the outputs is measured.
+    NETWORK is a name of the zoo, a .bneck file or an ONNX file. With --report, every layer's range,
+    scale and error are written as an HTML page, and what it alone loses at the outputs is measured.
     """
+    from mnv3gen.cli.given import given_network
+    from mnv3gen.compile.request import Request
     from mnv3gen.quantize.page import page
     from mnv3gen.quantize.statistics_file import write_statistics
+    from mnv3gen.targets import load
 
     budget = parsed(mixed)
-    path = output or Path(f"{network.name}-int8.json")
+    given = given_network(network, weights, seed)
+    path = output or Path(f"{given.network.name}-int8.json")
     _check_folders(path, report)
-    request = _request(network, target, weights, seed)
+    request = Request(given.network, load(target), given.weights, given.source)
     integers = Integers(calibration, None, observer, keep_float, correct, budget, limit)
-    statistics, source, pictures = integers.measured(network, request.weights)
+    statistics, source, pictures = integers.measured(given.network, request.weights)
     assert pictures is not None
     found, choice = _measured(
         request, statistics, pictures, integers, with_layers=report is not None
@@ -113,7 +119,6 @@ def _measured(
     from mnv3gen.quantize.report import report_of
 
     network, weights, choice = request.network, request.weights, None
-    assert isinstance(network, Network)
     sensitivity = None
     if with_layers or integers.mixed is not None:
         whole = prepare(network, weights, statistics)
@@ -125,25 +130,6 @@ def _measured(
     with counted("compare with float32", len(inputs)) as advance:
         errors = measure_errors(quantized, inputs, advance)
     return report_of(statistics, quantized, errors, sensitivity, pictures.skipped), choice
-
-
-def _request(network: Network, target: str, weights: Path | None, seed: int) -> Request:
-    from mnv3gen.compile.request import Request
-    from mnv3gen.graph.expand import expand
-    from mnv3gen.graph.seeded import seeded_weights
-    from mnv3gen.graph.weights import check_metadata, load_weights
-    from mnv3gen.targets import load
-
-    chosen, graph = load(target), expand(network)
-    if weights is not None:
-        for warning in check_metadata(weights, network.conventions):
-            click.echo(f"mnv3gen: warning: {warning}", err=True)
-    return Request(
-        network=network,
-        target=chosen,
-        weights=seeded_weights(graph, seed) if weights is None else load_weights(weights, graph),
-        weights_source=f"seed {seed}" if weights is None else weights.name,
-    )
 
 
 def _check_folders(*paths: Path | None) -> None:

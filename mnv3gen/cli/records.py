@@ -54,7 +54,8 @@ def list_command(device: str | None, kind: str | None, as_json: bool) -> None:
 @command.command("merge", epilog="\b\nExamples:\n  mnv3gen records merge pi other/records.jsonl")
 @click.argument("device")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-def merge_command(device: str, files: tuple[Path, ...]) -> None:
+@json_option
+def merge_command(device: str, files: tuple[Path, ...], as_json: bool) -> None:
     """Add the records of FILES to those of DEVICE; of equal keys the later one counts."""
     from mnv3gen.measure.records import read_records
 
@@ -66,14 +67,19 @@ def merge_command(device: str, files: tuple[Path, ...]) -> None:
             if records.by_key.get(record.key) != record:
                 records.add(record)
                 added += 1
-    click.echo(f"{added} records added to {records.journal.path}")
+    path = records.journal.path
+    if as_json:
+        click.echo(json.dumps({"added": added, "records": str(path)}, indent=1))
+    else:
+        click.echo(f"{added} records added to {path}")
 
 
 @command.command("prune", epilog="\b\nExamples:\n  mnv3gen records prune pi --noisy")
 @click.argument("device")
 @click.option("--noisy", is_flag=True, help="Noisy ones too.")
 @click.option("--target", help="Only keep those of this target.")
-def prune_command(device: str, noisy: bool, target: str | None) -> None:
+@json_option
+def prune_command(device: str, noisy: bool, target: str | None, as_json: bool) -> None:
     """Drop damaged lines and what a later record of the same key replaces."""
     from mnv3gen.measure.records import write_records
 
@@ -85,7 +91,12 @@ def prune_command(device: str, noisy: bool, target: str | None) -> None:
         if not (noisy and it.noisy) and target in (None, it.target)
     ]
     write_records(records.journal.path, kept)
-    click.echo(f"{before - len(kept)} of {before} lines dropped from {records.journal.path}")
+    path, dropped = records.journal.path, before - len(kept)
+    if as_json:
+        fields = {"dropped": dropped, "kept": len(kept), "records": str(path)}
+        click.echo(json.dumps(fields, indent=1))
+    else:
+        click.echo(f"{dropped} of {before} lines dropped from {path}")
 
 
 def _open(device: str, must_exist: bool = True) -> Records:

@@ -12,29 +12,57 @@ from mnv3gen.cli.options import json_option
 from mnv3gen.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mnv3gen.cycles.check import Checked, Summary
     from mnv3gen.cycles.comparison import Compared
     from mnv3gen.cycles.figures import Figure, Form
+    from mnv3gen.cycles.measured import Measured
     from mnv3gen.cycles.published_latency import Cell
 
 EPILOG = """\b
 Examples:
+  mnv3gen report s/ n/ -o report.html         a page on searches, see `report search --help`
   mnv3gen report paper                        what is known, beside the paper's milliseconds
   mnv3gen report paper --table 3 --plot plots/ --json
   mnv3gen report paper --table 3 --model      compile and model what is missing or out of date
+  mnv3gen report paper --table 3 --measure    also measure the networks on this machine
   mnv3gen report cycles --groups 10           modelled cycles beside this machine's, by kernel
 """
-HEADINGS = ("Row", "Paper ms", "M cycles", "Scaled ms", "Error %", "M madds", "Error %")
+HEADINGS = ("Row", "Paper ms", "M cycles", "Scaled ms", "Error %", "M madds", "Error %", "{} ms")
 CHECK_HEADINGS = ("Measured", "Modelled", "Error %", "Instr/cycle", "Schedule", "Parameters")
 FORMS = ("layers", "fused")
 
 
-@click.group(epilog=EPILOG)
+class Reports(click.Group):
+    """A group whose arguments are folders of searches, where they are no report's name."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """What is not the name of a report is for the one on searches."""
+        if args and args[0] not in self.commands:
+            from mnv3gen.cli.report_search import command as searches
+
+            return "search", searches, args[1:] if args[0] == "search" else args
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Options before any folder are the searches' too."""
+        if args and args[0].startswith("-") and args[0] not in ("-h", "--help"):
+            args = ["search", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=Reports, epilog=EPILOG)
 def command() -> None:
-    """Reports that set our numbers beside others'."""
+    """Pages on searches, and reports that set our numbers beside others'.
+
+    With folders of `mnv3gen search` (see `mnv3gen report search --help`), a page on them.
+    """
 
 
-@command.command()
+@command.command(epilog="\b\nExamples:\n  mnv3gen report paper --table 3 --json")
 @click.option(
     "--table", "tables", multiple=True, type=click.Choice(["3", "4", "5", "6", "7"]),
     help="Of the paper; may be given several times.  [default: all]",
@@ -44,16 +72,27 @@ def command() -> None:
     help="Every layer alone, as the paper's runtime had them, or our own plan.",
 )  # fmt: skip
 @click.option("--model", is_flag=True, help="Compile and model what is missing or out of date.")
+@click.option("--measure", is_flag=True, help="Compile the networks for --device and time them.")
+@click.option(
+    "--device", default="local", show_default=True, help="Whose times stand in the last column."
+)
 @click.option("--plot", type=click.Path(path_type=Path), help="A folder for scatter plots.")
 @json_option
 def paper(
-    tables: tuple[str, ...], form: Form, model: bool, plot: Path | None, as_json: bool
+    tables: tuple[str, ...],
+    form: Form,
+    model: bool,
+    measure: bool,
+    device: str,
+    plot: Path | None,
+    as_json: bool,
 ) -> None:
     """Tables 3 to 7's latencies beside modelled cycles of our binaries for these phones.
 
     One scale a table and phone turns modelled cycles into milliseconds; multiply-adds, scaled
-    likewise, stand beside. Without --model nothing is compiled: the figures are those of the file
-    that comes with mnv3gen.
+    likewise, stand beside, and what the networks take on a device if they were measured there.
+    Without --model and --measure nothing is compiled: the cycles are those of the file that comes
+    with mnv3gen.
     """
     from mnv3gen.cycles.comparison import as_dictionary, compare, scatter
     from mnv3gen.cycles.figures import read_figures
@@ -63,12 +102,13 @@ def paper(
         _check_plot(plot)
     wanted = cells([int(each) for each in tables] or TABLES)
     figures = _modelled(wanted, form) if model else read_figures()
+    measured = _measured(wanted, device, measure)
     columns = compare(wanted, figures, form)
     if as_json:
-        click.echo(json.dumps([as_dictionary(each) for each in columns], indent=1))
+        click.echo(json.dumps([as_dictionary(each, measured) for each in columns], indent=1))
     else:
         for column in columns:
-            _print(column)
+            _print(column, measured, device)
         _print_rest(wanted, figures, form)
     if plot is not None:
         for path in scatter(columns, plot):
@@ -100,8 +140,30 @@ def _modelled(wanted: list[Cell], form: Form) -> dict[tuple[str, str], Figure]:
     return figures
 
 
-def _print(column: Compared) -> None:
+def _measured(wanted: list[Cell], name: str, measure: bool) -> dict[str, Measured]:
+    """What the networks take on a device, after they were measured if that is asked for."""
+    from mnv3gen.cli.progress import phases
+    from mnv3gen.cycles.measured import FILE, measure_cells, read_measured
+    from mnv3gen.devices.device import find_device
+    from mnv3gen.measure.records import records_folder
+
+    device = find_device(name)
+    path = records_folder(device.name) / FILE
+    if measure:
+        from mnv3gen.measure.session import Session
+
+        session = Session(device)
+        try:
+            with phases() as observe:
+                measure_cells(wanted, session, path, observe)
+        finally:
+            session.close()
+    return read_measured(path)
+
+
+def _print(column: Compared, measured: Mapping[str, Measured], device: str) -> None:
     from mnv3gen.cli.terminal import print_table
+    from mnv3gen.cycles.measured import key_of
 
     click.echo(f"Table {column.table}, {column.phone}")
     rows = zip(
@@ -121,10 +183,12 @@ def _print(column: Compared) -> None:
             f"{error * 100:+.1f}",
             f"{madds / 1e6:.1f}",
             f"{baseline * 100:+.1f}",
+            _milliseconds(measured.get(key_of(cell))),
         ]
         for cell, cycles, madds, error, baseline in rows
     )
-    print_table(HEADINGS, cells, right=HEADINGS[1:])
+    headings = [heading.format(device) for heading in HEADINGS]
+    print_table(headings, cells, right=headings[1:])
     click.echo(
         f"mean error {column.by_cycles.mean * 100:.1f} %, of multiply-adds "
         f"{column.by_madds.mean * 100:.1f} %; {column.by_cycles.scale * 1e6:.3f} ms a million "
@@ -133,6 +197,12 @@ def _print(column: Compared) -> None:
     if column.missing:
         click.echo(f"not modelled: {', '.join(cell.row for cell in column.missing)}")
     click.echo()
+
+
+def _milliseconds(measured: Measured | None) -> str:
+    if measured is None:
+        return "-"
+    return f"{'noisy ' if measured.noisy else ''}{measured.median_ms:.2f}"
 
 
 def _print_rest(wanted: list[Cell], figures: dict[tuple[str, str], Figure], form: Form) -> None:
@@ -151,7 +221,7 @@ def _print_rest(wanted: list[Cell], figures: dict[tuple[str, str], Figure], form
         )
 
 
-@command.command()
+@command.command(epilog="\b\nExamples:\n  mnv3gen report cycles --groups 10")
 @click.option("--groups", default=8, show_default=True, type=click.IntRange(2, 100))
 @click.option("--seed", default=0, show_default=True, help="Of the choice of kernels.")
 @json_option

@@ -171,7 +171,7 @@ def _request(
     from mnv3gen.train.starting import load_teacher
 
     data = open_any(spec, (network.height, network.width))
-    recipe = _recipe(data.mirrored, **changes)
+    recipe = recipe_of(data.mirrored, **changes)
     if classes is None:
         network = with_classes(network, len(data.names))
     if preprocess is not None:
@@ -226,7 +226,7 @@ def _ranges(network: Network, weights: Any, data: Data | SceneData) -> Statistic
         return measured(network, weights, data.train, CALIBRATION, advance)
 
 
-def _recipe(
+def recipe_of(
     mirrored: bool, recipe: str, epochs: int | None, batch: int | None, rate: float | None
 ) -> Recipe:
     """The recipe with what the command line changes of it."""

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnv3gen.cli.options import form_options, json_option
+from mnv3gen.cli.options import form_options, input_shape_option, json_option
 from mnv3gen.cli.tuned_rows import HEADING, row
 from mnv3gen.errors import InputError
+from mnv3gen.tables.network import Network
 
 if TYPE_CHECKING:
     from mnv3gen.compile.tuned import TunedRecord
@@ -26,6 +27,7 @@ Examples:
   mnv3gen tune mobilenet_v3_small mobilenet_v2 --minutes 20 --commit
   mnv3gen tune --all-networks --minutes 120 --commit
   mnv3gen tune mobilenet_v3_small --int8 --minutes 5
+  mnv3gen tune somebody_elses.onnx --input-shape 48x192 --minutes 5
   mnv3gen tune mobilenet_v3_small --target rpi4 --device modelled
 
 Kernels that no generator covers are tuned by TVM's MetaSchedule, in a quarter of the time.
@@ -40,6 +42,7 @@ LISTED = 20  # kernels at the end of a run
 @click.command(epilog=EPILOG)
 @click.argument("networks", nargs=-1)
 @form_options
+@input_shape_option
 @click.option("--all-networks", is_flag=True, help="Every network of the zoo.")
 @click.option("--int8", is_flag=True, help="The kernels of the quantized networks.")
 @click.option("--target", default="host", show_default=True, help="See `mnv3gen targets`.")
@@ -63,6 +66,7 @@ def command(
     resolution: str | None,
     classes: int | None,
     variant: tuple[str, ...],
+    input_shape: str | None,
     all_networks: bool,
     int8: bool,
     target: str,
@@ -73,8 +77,12 @@ def command(
     fresh: bool,
     as_json: bool,
 ) -> None:
-    """Tune the kernels of NETWORKS for this machine (default mobilenet_v3_large)."""
-    from mnv3gen.tables.zoo import names, resolve
+    """Tune the kernels of NETWORKS for this machine (default mobilenet_v3_large).
+
+    A NETWORK is a name of the zoo, a .bneck file or an ONNX file.
+    """
+    from mnv3gen.cli.given import network_called
+    from mnv3gen.tables.zoo import names
     from mnv3gen.targets import load
     from mnv3gen.tune.ranking import check_xgboost
 
@@ -83,10 +91,10 @@ def command(
         _check_target(chosen)
         check_xgboost()
     wanted = tuple(names()) if all_networks else networks or DEFAULT
-    forms = [
-        resolve(name, width=width, resolution=resolution, classes=classes, variants=variant)
-        for name in wanted
+    given = [
+        network_called(name, width, resolution, classes, variant, input_shape) for name in wanted
     ]
+    forms = [each if isinstance(each, Network) else each.network for each in given]
     if device == "modelled":
         from mnv3gen.cli.tune_modelled import tune_modelled
 

@@ -16,12 +16,13 @@ from mnv3gen.errors import InputError
 if TYPE_CHECKING:
     from mnv3gen.compile.modelled import ModelledRecord
     from mnv3gen.cycles.search import ModelledSearch
+    from mnv3gen.graph.model import Model
     from mnv3gen.tables.network import Network
     from mnv3gen.targets import Target
 
 
 def tune_modelled(
-    networks: Sequence[Network],
+    networks: Sequence[Network | Model],
     target: Target,
     minutes: float,
     seed: int,

@@ -32,6 +32,7 @@ Kind: TypeAlias = Literal[
 ]
 SHORT_NAMES = {"float32": "f32", "int8": "i8"}
 
+LEAVES = "dequantize"  # sums of integers as they are, in float32
 EPILOGUE_NAMES = {
     "relax.nn.relu": "relu",
     "relax.clip": "relu6",
@@ -42,6 +43,7 @@ EPILOGUE_NAMES = {
     INT8 + "requantize_hswish": "hswish",
     INT8 + "requantize_hard_sigmoid": "hard_sigmoid",
     INT8 + "add": "add",
+    INT8 + "dequantize_sums": LEAVES,
 }
 
 
@@ -53,7 +55,8 @@ class Kernel:
     `epilogue` lists what follows the sum of products, in order: "bias", an activation, "add" for a
     residual input. `detail` is what else tells kernels of a kind apart. `others` has the shapes of
     the tensors that are read beside the first: the residual, a gate, what is concatenated. `dtype`
-    is "float32" or "int8"; what "quantize" reads and "dequantize" writes is float32 all the same.
+    is "float32" or "int8"; what "quantize" reads and "dequantize" writes is float32 all the same,
+    be it a kernel or the last step of a convolution.
     """
 
     kind: Kind
@@ -82,7 +85,8 @@ class Kernel:
     @property
     def written_dtype(self) -> str:
         """The element type of what is made."""
-        return "float32" if self.kind == "dequantize" else self.dtype
+        leaves = self.kind == "dequantize" or LEAVES in self.epilogue
+        return "float32" if leaves else self.dtype
 
     @property
     def name(self) -> str:
@@ -220,7 +224,7 @@ def _read_convolution(calls: list[Any], read: tuple[int, ...], written: tuple[in
         dilation=int(attributes.dilation[0]),
         padding=(top, left, bottom, right),
         epilogue=epilogue,
-        dtype=str(calls[-1].ty.dtype),
+        dtype="int8" if str(convolution.ty.dtype) == "int32" else str(calls[-1].ty.dtype),
         others=(written,) if "add" in epilogue else (),
         along=0 if along == down else along,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
 import msgspec
 
@@ -15,6 +16,8 @@ from mnv3gen.compile.schedules import generators
 from mnv3gen.errors import InputError
 
 FILE = "modelled.jsonl"
+
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class ModelledRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -27,12 +30,12 @@ class ModelledRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
     kernel: str
     schedule: str
-    version: int
+    version: Count
     parameters: dict[str, int]
-    cycles: int
-    rule_cycles: int
-    apart_cycles: int
-    trials: int
+    cycles: Count
+    rule_cycles: Count
+    apart_cycles: Count
+    trials: Count
     core: str
     modelled_core: str
     model: str
@@ -51,14 +54,14 @@ def read_modelled(path: Path) -> list[ModelledRecord]:
     if not path.is_file():
         return []
     records = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             records.append(msgspec.json.decode(line, type=ModelledRecord))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InputError(
                 f"not a record of modelled cycles: {error}",
                 place=f"{path}:{number}",
-                found=line[:60],
+                found=line[:60].decode(errors="replace"),
                 expected="one JSON object a line, as `mnv3gen tune --device modelled` writes them",
             ) from error
     return records

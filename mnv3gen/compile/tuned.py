@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
 import msgspec
 
@@ -25,6 +26,9 @@ from mnv3gen.targets import Target
 
 FILE = "records.jsonl"
 
+Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+
 
 class TunedRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The best parameters found for a kernel on a core; times in microseconds.
@@ -36,14 +40,14 @@ class TunedRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     kernel: str
     schedule: str
-    version: int
+    version: Count
     parameters: dict[str, int]
-    median_us: float
-    spread: float
-    rule_us: float
-    apart_us: float
-    floor_us: float
-    trials: int
+    median_us: Amount
+    spread: Amount
+    rule_us: Annotated[float, msgspec.Meta(gt=0)]
+    apart_us: Amount
+    floor_us: Amount
+    trials: Count
     core: str
     machine: str
     tools: dict[str, str]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mnv3gen.cycles.figures import Figure, Form
+from mnv3gen.cycles.measured import Measured, key_of
 from mnv3gen.cycles.published_latency import Cell, Fit, fit
 
 
@@ -62,8 +63,11 @@ def _madds(cell: Cell) -> int:
     return count(expand(cell.resolved())).madds * cell.shrunk**2
 
 
-def as_dictionary(compared: Compared) -> dict[str, Any]:
-    """What `report paper --json` prints of a table's phone; errors are parts of the paper's ms."""
+def as_dictionary(compared: Compared, measured: Mapping[str, Measured]) -> dict[str, Any]:
+    """What `report paper --json` prints of a table's phone; errors are parts of the paper's ms.
+
+    ``measured_ms`` is what a device takes for the row, null where it was not measured.
+    """
     rows = zip(
         compared.cells,
         compared.cycles,
@@ -85,6 +89,7 @@ def as_dictionary(compared: Compared) -> dict[str, Any]:
                 "madds": madds,
                 "error": error,
                 "error_of_multiply_adds": baseline,
+                "measured_ms": own.median_ms if (own := measured.get(key_of(cell))) else None,
             }
             for cell, cycles, madds, error, baseline in rows
         ],

@@ -109,7 +109,7 @@ def read_model(path: Path) -> CoreModel:
     """Read a description. InputError names the file and the field that cannot be."""
     try:
         model = msgspec.convert(_fields(path), CoreModel)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"not a core's description: {error}", place=str(path)) from error
     _check(model, path)
     return model

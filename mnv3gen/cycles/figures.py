@@ -41,10 +41,10 @@ def read_figures(path: Path = FILE) -> dict[tuple[str, str], Figure]:
     found: dict[tuple[str, str], Figure] = {}
     if not path.is_file():
         return found
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             figure = msgspec.json.decode(line, type=Figure)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise InputError(f"not a figure: {error}", place=f"{path}:{number}") from error
         found[figure.key, figure.form] = figure
     return found

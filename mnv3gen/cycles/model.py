@@ -59,7 +59,7 @@ def model_cycles(bundle: Bundle, advance: Callable[[], None] = lambda: None) -> 
     path = kept_folder() / "cycles" / f"{_key(bundle, model)}.json"
     try:
         return msgspec.json.decode(path.read_bytes(), type=BundleCycles)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         found = _modelled(bundle, model, advance)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".new")

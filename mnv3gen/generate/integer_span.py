@@ -9,6 +9,8 @@ from mnv3gen.generate.builder import Index, Memory, Value
 from mnv3gen.generate.integers import UNIT, Integers
 from mnv3gen.generate.widen import store_some
 
+UNROLLED = 2  # vectors, to share the loop's own instructions
+
 # Takes an element's position, how many lanes are wanted, and how many of them exist.
 Elements: TypeAlias = Callable[[Index, int, int], Value]
 
@@ -19,11 +21,17 @@ def write_elements(
     """Store to the `size` elements from `first`, by the longest vectors of int16 that there are."""
     builder, lanes = integers.builder, 2 * integers.lanes
 
-    def body(index: Index) -> None:
-        at = index * lanes
+    def vector(at: Index) -> None:
         builder.store(target, first + at, elements(at, lanes, lanes), lanes)
 
-    builder.loop(size // lanes, body, "round")
-    for at in range(size // lanes * lanes, size, UNIT):
+    def body(index: Index) -> None:
+        for number in range(UNROLLED):
+            vector((index * UNROLLED + number) * lanes)
+
+    whole = size // lanes
+    builder.loop(whole // UNROLLED, body, "round")
+    for number in range(whole // UNROLLED * UNROLLED, whole):
+        vector(number * lanes)
+    for at in range(whole * lanes, size, UNIT):
         count = min(UNIT, size - at)
         store_some(builder, target, first + at, elements(at, UNIT, count), count)

@@ -16,8 +16,9 @@ from mnv3gen.targets import Core
 UNIT = 8  # channels
 AVX2_LANES, NEON_LANES = 8, 4
 # Values that one lane sums at a time: of a reduction, and of rows of a depthwise window.
-GROUPS = {"vpdpbusd": 4, "pmaddwd": 2, "sdot": 4, "smlal": 8, "plain": 1}
+GROUPS = {"vpdpbusd": 4, "pmaddwd": 2, "sdot": 4, "smlal": 4, "plain": 1}
 ROW_GROUPS = GROUPS | {"smlal": 1}
+ALONG_GROUPS = GROUPS | {"smlal": 8}
 X86 = ("vpdpbusd", "pmaddwd", "plain")
 UNSIGNED = 128  # what `vpdpbusd` needs added to activations: it takes them for unsigned
 SIGNS = -0x7F7F7F80  # a word of four bytes 0x80: an exclusive or with it adds 128 to each
@@ -27,18 +28,22 @@ class Integers:
     """A core's instructions for int8: vectors of `lanes` sums, each of `group` products at a time.
 
     Products read activations that are as `data_dtype` in memory: int16 with AVX2, else as they are.
-    NEON without dot products has a vector of sums for each channel, over the reduction
-    (`adds_along`); but `by_rows`, in depthwise convolutions, it multiplies int16.
+    NEON without dot products sums pairs of products in int16, and pairs of those in a channel's
+    lane; `along`, each channel has a vector of sums over the reduction. `by_rows`, in depthwise
+    convolutions, it multiplies int16.
     """
 
-    def __init__(self, builder: Builder, core: Core, by_rows: bool = False) -> None:
+    def __init__(
+        self, builder: Builder, core: Core, by_rows: bool = False, along: bool = False
+    ) -> None:
         self.builder, self.products = builder, core.products
         self.lanes = AVX2_LANES if self.products in ("vpdpbusd", "pmaddwd") else NEON_LANES
-        self.group = (ROW_GROUPS if by_rows else GROUPS)[self.products]
-        self.adds_along = self.products == "smlal" and not by_rows
+        self.group = groups_of(along, by_rows)[self.products]
+        self.adds_along = self.products == "smlal" and along
         self.multiplies_halves = self.products == "smlal" and by_rows
         widens = self.products == "pmaddwd" or self.multiplies_halves
         self.data_dtype = "int16" if widens else "int8"
+        self.loaded = UNIT if self.multiplies_halves else self.lanes  # channels of `values`
         self.is_arm32 = self.products == "smlal" and core.vector_registers < 32
 
     @property
@@ -50,7 +55,7 @@ class Integers:
             case "plain":
                 return "int32", self.lanes
         if self.multiplies_halves:
-            return "int16", self.lanes
+            return "int16", self.loaded
         return "int8", 4 * self.lanes
 
     def values(self, memory: Memory, at: Index) -> Value:
@@ -74,17 +79,30 @@ class Integers:
             case "pmaddwd":
                 pair = tirx.reinterpret("int32", load(memory, at, 2))
                 return tirx.reinterpret("int16x16", broadcast(pair, self.lanes))
-            case "sdot":
-                word = tirx.reinterpret("int32", load(memory, at, 4))
-                return tirx.reinterpret("int8x16", broadcast(word, self.lanes))
+            case "sdot" | "smlal":
+                return self.lane(load(memory, at, 4), 0)
         return broadcast(tirx.Cast("int32", load(memory, at, 1)), self.lanes)
 
     def lane(self, vector: Value, number: int) -> Value:
-        """As `data`, one of the four groups in an int8x16, where products go by lanes."""
+        """As `data`, one of the groups in a vector of int8, where products go by lanes.
+
+        Without dot products it is two vectors, each with one pair of the group in every lane.
+        """
         from tvm import tirx
 
-        word = shuffled([tirx.reinterpret("int32x4", vector)], [number])
+        size = lanes_of_value(vector)
+        if self.products == "smlal":
+            pairs = tirx.reinterpret(f"int16x{size // 2}", vector)
+            return [_repeated(pairs, 2 * number + it) for it in (0, 1)]
+        words = tirx.reinterpret("int32" if size == 4 else f"int32x{size // 4}", vector)
+        word = words if size == 4 else shuffled([words], [number])
         return tirx.reinterpret("int8x16", broadcast(word, self.lanes))
+
+    def share(self, values: Value, number: int) -> Value:
+        """Of `values`, what one vector of sums takes."""
+        if self.loaded == self.lanes:
+            return values
+        return part(values, number * self.lanes, self.lanes)
 
     def dot(self, total: Value, data: Value, weights: Value) -> Value:
         """The sums after a group's products were added to each lane."""
@@ -98,23 +116,31 @@ class Integers:
             case "sdot":
                 name = "llvm.aarch64.neon.sdot.v4i32.v16i8"
                 return _call("int32x4", name, total, data, weights)
-            case "smlal":
+            case "smlal" if self.multiplies_halves:
                 wide = f"int32x{self.lanes}"
                 return total + tirx.Cast(wide, data) * tirx.Cast(wide, weights)
+            case "smlal":
+                halves = [part(pair, at, 8) for at, pair in zip((0, 8), data, strict=True)]
+                return total + self._pairs_of(halves, weights)
         return total + data * weights
 
     def along(self, data: Value, weights: Value) -> Value:
-        """Sums of a channel's products of 8 or 16 values, int32x4.
+        """Sums of a channel's products of 8 or 16 values, int32x4."""
+        halves = [part(data, at, 8) for at in range(0, lanes_of_value(data), 8)]
+        return self._pairs_of(halves, weights)
+
+    def _pairs_of(self, halves: Sequence[Value], weights: Value) -> Value:
+        """Pairs of what lies side by side, int32x4, of one or two int8x8 times the weights' parts.
 
         Two products are summed in int16: |-128 * 127 * 2| is less than 2^15.
         """
         from tvm import tirx
 
-        halves = [
-            tirx.Cast("int16x8", part(data, at, 8)) * tirx.Cast("int16x8", part(weights, at, 8))
-            for at in range(0, lanes_of_value(data), 8)
-        ]
-        value = halves[0] if len(halves) == 1 else halves[0] + halves[1]
+        first, *others = (
+            tirx.Cast("int16x8", half) * tirx.Cast("int16x8", part(weights, 8 * number, 8))
+            for number, half in enumerate(halves)
+        )
+        value = first + others[0] if others else first
         arm32, arm64 = "llvm.arm.neon.vpaddls.v4i32.v8i16", "llvm.aarch64.neon.saddlp.v4i32.v8i16"
         return _call("int32x4", arm32 if self.is_arm32 else arm64, value)
 
@@ -213,10 +239,33 @@ class Integers:
         return (wide << constant_of(7, "int16", lanes)) - zero
 
 
+def is_neon64(core: Core) -> bool:
+    """Whether a core has the vector instructions of 64-bit ARM."""
+    return core.products in ("sdot", "smlal") and core.vector_registers >= 32
+
+
+def groups_of(along: bool = False, by_rows: bool = False) -> dict[str, int]:
+    """Values that one lane sums at a time, by the products' name."""
+    return ALONG_GROUPS if along else ROW_GROUPS if by_rows else GROUPS
+
+
 def lanes_of_value(value: Value) -> int:
     """How many lanes a TIR expression has."""
     text = str(value.ty.dtype) if hasattr(value, "ty") else str(value.dtype)
     return int(text.rpartition("x")[2]) if "x" in text else 1
+
+
+def _repeated(pairs: Value, number: int) -> Value:
+    """One int16 of a vector in every lane of another, as int8x16.
+
+    The fence keeps LLVM from making two vectors of it, of whose halves it would not know that
+    `smlal2` can take them.
+    """
+    from tvm import tirx
+
+    value = broadcast(shuffled([pairs], [number]), 8)
+    fenced = _call("float32x4", "llvm.arithmetic.fence.v4f32", tirx.reinterpret("float32x4", value))
+    return tirx.reinterpret("int8x16", fenced)
 
 
 def _clamped(value: Value, source: str, dtype: str, lanes: int) -> Value:

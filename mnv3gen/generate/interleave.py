@@ -17,6 +17,7 @@ from mnv3gen.generate.widen import load_some
 CHUNK = 16  # channels that are laid together at a time, int8 in a vector of 128 bits
 HALF_CHUNK = 8
 VECTOR_BYTES = 16
+UNROLLED = 128  # channels that are moved without a loop, at most
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,11 @@ def interleave(
             first = number * CHUNK
             _lay(integers, rows, index, first, CHUNK, CHUNK, scratch, to + index * step)
 
-        builder.loop(channels // CHUNK, chunk, "chunk")
+        if integers.group == 1 and channels <= UNROLLED:
+            for number in range(channels // CHUNK):
+                chunk(number)
+        else:
+            builder.loop(channels // CHUNK, chunk, "chunk")
         for first in range(channels // CHUNK * CHUNK, channels, HALF_CHUNK):
             count = min(HALF_CHUNK, channels - first)
             _lay(integers, rows, index, first, count, HALF_CHUNK, scratch, to + index * step)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnv3gen.compile.kernel import Kernel
+from mnv3gen.compile.kernel import LEAVES, Kernel
 from mnv3gen.generate.builder import Index, Memory, Value
 from mnv3gen.generate.cover import Lanes
 from mnv3gen.generate.integers import UNIT, UNSIGNED, X86, Integers, lanes_of_value
@@ -34,6 +34,7 @@ class Constants:
     multiplier: Array
     last: Array
     residual: Array | None
+    unit: Array | None = None
 
     @property
     def totals(self) -> Array:
@@ -46,6 +47,10 @@ class Constants:
 def constants_of(kernel: Kernel, weights: Sequence[Array]) -> Constants:
     """The call's constants by name."""
     pad, rest = (int(weights[0]), weights[1:]) if any(kernel.padding) else (0, weights)
+    if LEAVES in kernel.epilogue:
+        weight, bias, unit = rest
+        none = np.zeros(len(unit), np.int16)
+        return Constants(pad, weight, bias.ravel(), none, none, none[:1], None, unit)
     weight, bias, shift, multiplier, last, *residual = rest
     return Constants(
         pad, weight, bias.ravel(), shift, multiplier, last, residual[0] if residual else None
@@ -62,9 +67,16 @@ def words_size(channels: int) -> int:
     return 2 * padded(channels)
 
 
-def halves_size(kernel: Kernel) -> int:
-    """Elements of the int16 constants: a multiplier a channel, and what all channels share."""
-    return padded(kernel.output[-1]) + COPIES * len(_shared_names(kernel))
+def last_array(kernel: Kernel) -> tuple[int, str]:
+    """Elements and type of the constants after the words.
+
+    Mostly they are int16: a multiplier a channel, and what all channels share. For sums that become
+    float32 they are what these are multiplied by.
+    """
+    channels = padded(kernel.output[-1])
+    if LEAVES in kernel.epilogue:
+        return channels, "float32"
+    return channels + COPIES * len(_shared_names(kernel)), "int16"
 
 
 def pack_words(core: Core, constants: Constants) -> Array:
@@ -83,8 +95,12 @@ def shift_sign(core: Core) -> int:
     return 1 if core.products in X86 else -1
 
 
-def pack_halves(kernel: Kernel, constants: Constants) -> Array:
-    """Multipliers, then each shared number so often as a vector has lanes."""
+def pack_last(kernel: Kernel, constants: Constants) -> Array:
+    """Multipliers, then each shared number so often as a vector has lanes; or units."""
+    if constants.unit is not None:
+        units = np.zeros(padded(len(constants.unit)), np.float32)
+        units[: len(constants.unit)] = constants.unit
+        return units
     multipliers = np.zeros(padded(len(constants.multiplier)), np.int16)
     multipliers[: len(constants.multiplier)] = constants.multiplier
     shared = _shared(kernel, constants)
@@ -143,6 +159,14 @@ class Requantization:
     def bias(self, channel: Index) -> Value:
         """What a vector of sums starts with."""
         return self.builder.load(self.words, channel, self.integers.lanes)
+
+    def numbers(self, total: Value, channel: Index) -> Value:
+        """float32 of a vector of sums."""
+        from tvm import tirx
+
+        lanes = self.integers.lanes
+        unit = self.builder.load(self.halves, channel, lanes)
+        return tirx.Cast(f"float32x{lanes}", total) * unit
 
     def elements(
         self, sums: Sequence[Value], channel: Index, residual: Value | None = None

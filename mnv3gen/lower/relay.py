@@ -43,7 +43,7 @@ class RelayModel:
     """The text of a module, and the parameters of its `main` by name (without the `%`)."""
 
     text: str
-    params: dict[str, Array]
+    params: dict[str, npt.NDArray[Any]]
 
 
 def to_relay(
@@ -53,7 +53,7 @@ def to_relay(
 
     Input, outputs and everything between them have the layout. Several outputs come as a tuple.
     """
-    printer = _Printer(graph, layout)
+    printer = Printer(graph, layout)
     for node in graph.nodes:
         printer.node(node, weights)
     return printer.model()
@@ -64,25 +64,35 @@ def relay_name(name: str) -> str:
     return name.replace(".", "_")
 
 
-class _Printer:
-    """The lines and parameters made so far; `values` has the expression of each tensor."""
+class Printer:
+    """The lines and parameters made so far; `values` has the expression of each tensor.
+
+    What makes integers of a network (`mnv3gen.quantize.relay`) is one too.
+    """
 
     def __init__(self, graph: Graph, layout: Layout) -> None:
         self.graph, self.layout = graph, layout
         self.lines: list[str] = []
-        self.params: dict[str, Array] = {}
+        self.params: dict[str, npt.NDArray[Any]] = {}
         self.values = {graph.input: f"%{relay_name(graph.input)}"}
 
     def model(self) -> RelayModel:
-        outputs = [self.values[name] for name in self.graph.outputs]
+        """The module of all that was printed."""
+        outputs = [self.output(name) for name in self.graph.outputs]
         result = outputs[0] if len(outputs) == 1 else f"({', '.join(outputs)})"
-        data = (self.values[self.graph.input], self.shape(self.graph.input_shape))
-        variables = [data, *((f"%{name}", it.shape) for name, it in self.params.items())]
-        parameters = ", ".join(f"{name}: {_type(shape)}" for name, shape in variables)
+        shape = self.shape(self.graph.input_shape)
+        data = f"%{relay_name(self.graph.input)}: {_type(shape, 'float32')}"
+        rest = (f"%{name}: {_type(it.shape, it.dtype)}" for name, it in self.params.items())
+        parameters = ", ".join([data, *rest])
         body = "".join(f"  {line}\n" for line in [*self.lines, result])
         return RelayModel(f"{VERSION}\ndef @main({parameters}) {{\n{body}}}\n", self.params)
 
+    def output(self, name: str) -> str:
+        """The expression of an output."""
+        return self.values[name]
+
     def node(self, node: Node, weights: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Print a node in float32."""
         inputs = [self.values[name] for name in node.inputs]
         match node:
             case Conv2d():
@@ -121,10 +131,20 @@ class _Printer:
         raise NotImplementedError(f"Relay has no form of {type(node).__name__}")
 
     def window(self, pool: AveragePool | MaxPool, padding: tuple[int, ...]) -> str:
+        """A pool's attributes."""
         sides = f"pool_size={list(pool.window)}, strides={list(pool.strides)}"
         return f'{sides}, padding={list(padding)}, layout="{self.layout}"'
 
     def convolution(self, conv: Conv2d, data: str, weight: Array, bias: Array) -> str:
+        """A convolution of weights OIHW, its bias and activation."""
+        weights, attributes = self.window_of(conv, weight)
+        sums = self.call("nn.conv2d", [data, weights], attributes)
+        biases = self.parameter(f"{conv.name}.bias", bias)
+        biased = self.call("nn.bias_add", [sums, biases], f"axis={self.layout.index('C')}")
+        return self.activation(conv.activation, biased)
+
+    def window_of(self, conv: Conv2d, weight: npt.NDArray[Any]) -> tuple[str, str]:
+        """The parameter of a convolution's weights (OIHW), and its attributes."""
         kernel_layout, order = _weight_layout(self.layout, conv.depthwise)
         weight = np.ascontiguousarray(weight.transpose(order))
         attributes = (
@@ -133,14 +153,10 @@ class _Printer:
             f"kernel_size={[conv.kernel] * 2}, "
             f'data_layout="{self.layout}", kernel_layout="{kernel_layout}"'
         )
-        sums = self.call(
-            "nn.conv2d", [data, self.parameter(f"{conv.name}.weight", weight)], attributes
-        )
-        biases = self.parameter(f"{conv.name}.bias", bias)
-        biased = self.call("nn.bias_add", [sums, biases], f"axis={self.layout.index('C')}")
-        return self.activation(conv.activation, biased)
+        return self.parameter(f"{conv.name}.weight", weight), attributes
 
     def activation(self, activation: Activation, data: str) -> str:
+        """An activation, written out where Relay has none."""
         match activation:
             case "none":
                 return data
@@ -157,22 +173,27 @@ class _Printer:
         return self.call("multiply", [clipped, SIXTH])
 
     def call(self, operator: str, arguments: Iterable[str], attributes: str = "") -> str:
+        """A line that calls an operator; the variable that it binds."""
         words = [*arguments, *([attributes] if attributes else [])]
         return self.bind(f"{operator}({', '.join(words)})")
 
     def joined(self, values: list[str]) -> str:
+        """A tuple of values."""
         return self.bind(f"({', '.join(values)})")
 
     def bind(self, expression: str) -> str:
+        """A line of its own for an expression; the variable."""
         name = f"%{len(self.lines)}"
         self.lines.append(f"{name} = {expression};")
         return name
 
-    def parameter(self, name: str, value: Array) -> str:
+    def parameter(self, name: str, value: npt.NDArray[Any]) -> str:
+        """A parameter of `main` by its name in the graph; the variable."""
         self.params[relay_name(name)] = value
         return f"%{relay_name(name)}"
 
     def shape(self, shape: Shape) -> tuple[int, ...]:
+        """A tensor's shape with batch 1, in the layout."""
         height, width, channels = shape
         return (1, channels, height, width) if self.layout == "NCHW" else (1, *shape)
 
@@ -184,5 +205,5 @@ def _weight_layout(layout: Layout, depthwise: bool) -> tuple[str, tuple[int, ...
     return ("HWOI", (2, 3, 0, 1)) if depthwise else ("HWIO", (2, 3, 1, 0))
 
 
-def _type(shape: tuple[int, ...]) -> str:
-    return f"Tensor[({', '.join(map(str, shape))}), float32]"
+def _type(shape: tuple[int, ...], dtype: object) -> str:
+    return f"Tensor[({', '.join(map(str, shape))}), {dtype}]"

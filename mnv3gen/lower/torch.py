@@ -199,11 +199,15 @@ def initialize(module: GraphModule) -> None:
     """
     state = module.state_dict()
     for conv in module.graph.convolutions:
-        fan_out = conv.kernel**2 * conv.shape[2] // conv.groups
-        fully = conv.shape[:2] == (1, 1) and conv.kernel == 1 and not conv.batch_norm
-        deviation = 0.01 if fully and conv.name in module.graph.outputs else (2 / fan_out) ** 0.5
         with torch.no_grad():
-            state[f"{conv.name}.weight"].normal_(0, deviation)
+            state[f"{conv.name}.weight"].normal_(0, deviation(module.graph, conv))
+
+
+def deviation(graph: Graph, conv: Conv2d) -> float:
+    """That of a convolution's first weights."""
+    fan_out = conv.kernel**2 * conv.shape[2] // conv.groups
+    fully = conv.shape[:2] == (1, 1) and conv.kernel == 1 and not conv.batch_norm
+    return 0.01 if fully and conv.name in graph.outputs else (2 / fan_out) ** 0.5
 
 
 def _made(module: nn.Module, node: Node, graph: Graph, decay: float) -> nn.Module:

@@ -14,7 +14,7 @@ import msgspec
 from mnv3gen.errors import DeviceError
 from mnv3gen.measure.protocol import State, Times
 
-MOST_LINE = 4096
+MOST_LINE = 1 << 16
 LONGEST_MS = 1e7
 STATES = ("small_cold", "small_near", "cold", "near")  # of a kernel's weights
 _NUMBER = re.compile(r"\d{1,9}")
@@ -42,7 +42,7 @@ class RawState(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Checked(msgspec.Struct, forbid_unknown_fields=True):
-    """What `benchmark` prints."""
+    """What `benchmark --times` prints."""
 
     version: str
     first_ms: float
@@ -50,15 +50,8 @@ class Checked(msgspec.Struct, forbid_unknown_fields=True):
     correct: bool
     before: RawState = msgspec.field(default_factory=RawState)
     runs: int = 0
-    min_ms: float = 0.0
-    median_ms: float = 0.0
-    p90_ms: float = 0.0
+    times_ms: list[float] = []
     after: RawState = msgspec.field(default_factory=RawState)
-
-    @property
-    def times(self) -> Times:
-        """The times, which are there if it was right and asked for any."""
-        return Times(self.min_ms, self.median_ms, self.p90_ms, self.runs)
 
 
 class Three(msgspec.Struct, forbid_unknown_fields=True):
@@ -99,10 +92,11 @@ def read_checked(text: str, device: str, identity: str, runs: int) -> Checked:
         error = "no number" if answer.max_error is None else f"{answer.max_error:.2e}"
         problem = f"it computes wrong values there: the largest error is {error}"
         raise DeviceError(device, problem, "compile for the right target; see `mnv3gen doctor`")
-    if answer.runs != runs:
-        raise _nonsense(device, f"{answer.runs} runs instead of {runs}")
+    if (answer.runs, len(answer.times_ms)) != (runs, runs):
+        problem = f"{answer.runs} runs and {len(answer.times_ms)} times instead of {runs}"
+        raise _nonsense(device, problem)
     if runs:
-        _check(answer.times, device)
+        _check(Times.of(answer.times_ms), device)
     return answer
 
 

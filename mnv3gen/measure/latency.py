@@ -15,13 +15,20 @@ from mnv3gen.measure.validate import calibrate, compared
 from mnv3gen.targets import Target
 
 
-def load_predictor(folder: Path, target: Target, learn: bool = True) -> Predictor:
-    """The predictor of a device for a target.
+def load_predictor(
+    folder: Path, target: Target, learn: bool = True, protocol: Protocol | None = None
+) -> Predictor:
+    """The predictor of a device for a target, from the times under a protocol.
 
-    A model is fitted if there is none of these records yet, and kept. InputError without records.
+    Without one it is that of the most kernels. A model is fitted if there is none of these records
+    yet, and kept. InputError without records.
     """
     records = read_records(folder / FILE)
-    kernels = [it for it in records.of_kind("kernel") if it.target == target.name]
+    kernels = [
+        it
+        for it in records.of_kind("kernel")
+        if it.target == target.name and protocol in (None, it.protocol)
+    ]
     if not kernels:
         raise InputError(
             "no kernel was measured for this target",

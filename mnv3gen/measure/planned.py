@@ -16,6 +16,7 @@ from mnv3gen.compile.prefetch import LINE, capacity, spread
 from mnv3gen.compile.schedules import fingerprint
 from mnv3gen.compile.tuned import Tuned
 from mnv3gen.generate.cost import tensors
+from mnv3gen.graph.model import Model
 from mnv3gen.measure.kernel import Code, code_of, target_parts
 from mnv3gen.measure.pieces import Key, key_of, pieces_of
 from mnv3gen.tables.network import Network
@@ -60,17 +61,23 @@ class Plans:
     known: dict[Key, tuple[Call, ...]]
     codes: dict[str, Code]
 
-    def calls(self, network: Network) -> list[Call]:
-        """The calls of a network, in order; pieces that are new are planned and written down."""
+    def calls(self, network: Network | Model) -> list[Call]:
+        """The calls of a network, in order; pieces that are new are planned and written down.
+
+        A graph without a table has no pieces, and is planned whole each time.
+        """
+        if isinstance(network, Model):
+            return list(self._plan(network))
         return [call for piece in pieces_of(network) for call in self._calls(piece)]
 
     def plan(self, piece: Key) -> None:
         """Plan a piece and write it down, if that was not done before."""
         self._calls(piece)
 
-    def new_pieces(self, networks: Iterable[Network]) -> list[Key]:
-        """The pieces of some networks that have not been planned, each once."""
-        pieces = {it: None for network in networks for it in pieces_of(network)}
+    def new_pieces(self, networks: Iterable[Network | Model]) -> list[Key]:
+        """The pieces of some tables that have not been planned, each once."""
+        tables = (it for it in networks if isinstance(it, Network))
+        pieces = {it: None for network in tables for it in pieces_of(network)}
         return [piece for piece in pieces if piece not in self.known]
 
     def _calls(self, piece: Key) -> tuple[Call, ...]:
@@ -78,11 +85,19 @@ class Plans:
         return self._planned(piece) if known is None else known
 
     def _planned(self, piece: Key) -> tuple[Call, ...]:
+        network, before = piece.network(), set(self.codes)
+        calls = self._plan(network)
+        new = {it.code: self.codes[it.code] for it in calls if it.code not in before}
+        self.journal.add(Piece(self.basis, network, calls, new))
+        self.known[piece] = calls
+        return calls
+
+    def _plan(self, network: Network | Model) -> tuple[Call, ...]:
         core = self.target.core
-        network = piece.network()
         plan = make_plan(listed(network, self.target).calls, core, self.tuned)
-        codes = {code.key(self.target): code for code in (code_of(it, core) for it in plan.steps)}
-        calls = tuple(
+        for code in (code_of(step, core) for step in plan.steps):
+            self.codes.setdefault(code.key(self.target), code)
+        return tuple(
             Call(
                 code=code_of(step, core).key(self.target),
                 weight_bytes=step.weight_bytes,
@@ -91,11 +106,6 @@ class Plans:
             )
             for step in plan.steps
         )
-        new = {key: code for key, code in codes.items() if key not in self.codes}
-        self.journal.add(Piece(self.basis, network, calls, new))
-        self.codes.update(new)
-        self.known[piece] = calls
-        return calls
 
 
 def plans_for(target: Target, tuned: Tuned, path: Path) -> Plans:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from mnv3gen.errors import InputError
+from mnv3gen.graph.model import Model
 from mnv3gen.measure.kernel import Code
 from mnv3gen.measure.planned import Call, Plans, footprint_kib, near_shares
 from mnv3gen.measure.records import Record
@@ -59,8 +60,9 @@ class Predictor:
     """Predicts from the records of one device.
 
     `times` has the kernels by the hash of their code, `sizes_kib` what the protocol took for a
-    small and for a large network. `overhead_ms` is what a call costs beside its kernel, and `error`
-    the relative error of whole networks; both come from networks that were measured whole.
+    small and for a large network. `overhead_ms` is what a call costs beside its kernel, `scale` how
+    much of its time by itself a kernel costs there, and `error` the relative error of whole
+    networks; all come from networks that were measured whole.
     """
 
     plans: Plans
@@ -69,23 +71,28 @@ class Predictor:
     model: Guesser | None = None
     overhead_ms: float = 0.0
     error: float = 0.05
+    scale: float = 1.0
     _names: dict[str, str] = field(default_factory=dict)
 
-    def predict(self, network: Network) -> Prediction:
+    def predict(self, network: Network | Model) -> Prediction:
         """The prediction for a network. InputError if a kernel can be neither known nor guessed."""
         calls = self.plans.calls(network)
-        guessed = self._guesses(calls)
+        times = self.states(calls)
         shares = near_shares(calls, self.plans.target.core)
         large = self._largeness(calls)
         parts = []
         for call, near in zip(calls, shares, strict=True):
-            known = self.times.get(call.code)
-            ms = mixed(known or guessed[call.code], near, large) + self.overhead_ms
-            parts.append(Part(self._name(call.code), ms, known is not None))
+            ms = self.scale * mixed(times[call.code], near, large) + self.overhead_ms
+            parts.append(Part(self._name(call.code), ms, call.code in self.times))
         whole = sum(part.ms for part in parts)
         error = 0.0 if self.model is None else self.model.error
         alone = sum((part.ms * error) ** 2 for part in parts if not part.measured) ** 0.5
         return Prediction(whole, 1.96 * ((whole * self.error) ** 2 + alone**2) ** 0.5, tuple(parts))
+
+    def states(self, calls: Sequence[Call]) -> Mapping[str, States]:
+        """The milliseconds of each kernel, measured or guessed. InputError as `predict`."""
+        known = {it.code: self.times[it.code] for it in calls if it.code in self.times}
+        return known | dict(self._guesses(calls))
 
     def _name(self, code: str) -> str:
         name = self._names.get(code)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
+from typing import Annotated, TypeAlias
 
 import msgspec
+
+Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -12,7 +16,9 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     `cpu` is the processor that is run on, None for the scheduler's choice. `warmup` runs do not
     count; then there are at least `runs` of them, and as many as fill `seconds`, up to `most_runs`.
-    Between two measurements is a pause of `cool_down` seconds.
+    Between two measurements is a pause of `cool_down` seconds. Networks that are compared take
+    turns: the runs of each are in so many `blocks`, each with its warm-up, so that what changes
+    meanwhile changes for all of them.
 
     Kernels are timed one by one. Before each call other memory is gone over, as a network goes over
     its weights: `small_kib` of it as a small network does, then `large_kib` as a large one.
@@ -28,6 +34,7 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     seconds: float = 1.0
     most_runs: int = 2000
     cool_down: float = 0.0
+    blocks: int = 1
     small_kib: int = 10 * 1024
     large_kib: int = 20 * 1024
     most_spread: float = 0.15
@@ -48,10 +55,17 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 class Times(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What came of `runs` runs, in milliseconds."""
 
-    min_ms: float
-    median_ms: float
-    p90_ms: float
-    runs: int
+    min_ms: Amount
+    median_ms: Amount
+    p90_ms: Amount
+    runs: Annotated[int, msgspec.Meta(ge=0)]
+
+    @classmethod
+    def of(cls, times: Iterable[float]) -> Times:
+        """The summary of single times, of which there is at least one."""
+        ordered = sorted(times)
+        count = len(ordered)
+        return cls(ordered[0], ordered[count // 2], ordered[(count - 1) * 9 // 10], count)
 
     @property
     def spread(self) -> float:

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from mnv3gen.compile.tuned import load_tuned
+from mnv3gen.graph.model import Model
 from mnv3gen.measure.kernel import Code
 from mnv3gen.measure.kernels import Batch, KernelMeasurer
 from mnv3gen.measure.planned import Plans, plans_for
@@ -32,7 +33,7 @@ def open_plans(target: Target, folder: Path) -> Plans:
     return plans_for(target, load_tuned(target), folder / PLANS)
 
 
-def plan(plans: Plans, networks: Iterable[Network], advance: Advance) -> dict[str, Code]:
+def plan(plans: Plans, networks: Iterable[Network | Model], advance: Advance) -> dict[str, Code]:
     """Plan some networks; the distinct kernels of them, by the hash of their code."""
     networks = list(networks)
     for piece in plans.new_pieces(networks):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mnv3gen.graph.text import is_graph
 from mnv3gen.measure.predict import Predictor
 from mnv3gen.measure.records import Record
 from mnv3gen.tables.parse import parse
@@ -29,9 +30,9 @@ def compared(predictor: Predictor, records: Sequence[Record]) -> list[Comparison
 
     Only those whose kernels were all measured are of use here.
     """
-    predictor.overhead_ms, found = 0.0, {}
+    predictor.overhead_ms, predictor.scale, found = 0.0, 1.0, {}
     for record in records:
-        if record.kind != "network" or record.noisy or not record.table:
+        if record.kind != "network" or record.noisy or not record.table or is_graph(record.table):
             continue
         network = parse(record.table)
         calls = predictor.plans.calls(network)
@@ -47,18 +48,30 @@ def compared(predictor: Predictor, records: Sequence[Record]) -> list[Comparison
 def calibrate(predictor: Predictor, comparisons: Sequence[Comparison]) -> None:
     """Set what a call costs beside its kernel, and the error of whole networks.
 
-    The overhead is that of least squares over the relative errors, and not negative. The error is
-    of networks that the overhead was not fitted to: each is left out once.
+    The overhead is that of least squares over the relative errors, and not negative. Where kernels
+    by themselves cost more than in their networks (for their clock is a system call, which disturbs
+    kernels of few microseconds), a scale is fitted instead. The error is of networks that neither
+    was fitted to: each is left out once.
     """
-    predictor.overhead_ms, predictor.error = overhead(comparisons), UNKNOWN_ERROR
+    predictor.overhead_ms, predictor.scale = fit(comparisons)
+    predictor.error = UNKNOWN_ERROR
     if len(comparisons) < 2:
         return
     squares = 0.0
     for index, left_out in enumerate(comparisons):
-        others = [*comparisons[:index], *comparisons[index + 1 :]]
-        guess = left_out.sum_ms + left_out.calls * overhead(others)
+        overhead, scale = fit([*comparisons[:index], *comparisons[index + 1 :]])
+        guess = left_out.sum_ms * scale + left_out.calls * overhead
         squares += (guess / left_out.measured_ms - 1) ** 2
     predictor.error = max(LEAST_ERROR, math.sqrt(squares / len(comparisons)))
+
+
+def fit(comparisons: Sequence[Comparison]) -> tuple[float, float]:
+    """Milliseconds a call with a scale of 1, or none with a scale below 1, by least squares."""
+    found = overhead(comparisons)
+    ratios = [it.sum_ms / it.measured_ms for it in comparisons]
+    if found or not ratios:
+        return found, 1.0
+    return 0.0, min(1.0, sum(ratios) / sum(ratio**2 for ratio in ratios))
 
 
 def overhead(comparisons: Sequence[Comparison]) -> float:

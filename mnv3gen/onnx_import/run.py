@@ -45,6 +45,11 @@ class Imported:
     executor: str
     error: float
 
+    @property
+    def name(self) -> str:
+        """The network's name, a C identifier."""
+        return self.network.name
+
 
 def import_onnx(
     path: Path, input_shape: str | None = None, preprocess: str = "imagenet", check: bool = True

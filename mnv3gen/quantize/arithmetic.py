@@ -46,6 +46,14 @@ def narrowed(values: Array, zero_point: Array) -> Array:
     return _saturated(moved >> FRACTION, np.int8)
 
 
+def dequantize_sums(sums: Array, unit: Array) -> npt.NDArray[np.float32]:
+    """int32 (h, w, c) to the float32 numbers that they stand for; `unit` has one value a channel.
+
+    A sum becomes the nearest float32, half to even, and is multiplied once.
+    """
+    return sums.astype(np.float32) * unit.astype(np.float32)
+
+
 def requantize(sums: Array, shift: Array, multiplier: Array, last: Array) -> Array:
     """int32 (h, w, c) to int8; `last` is (zero point,). ReLU and ReLU6 are what int8 cannot hold.
 

@@ -36,11 +36,13 @@ def convolution_constants(
     sums: Scale,
     output: Scale,
     largest: float,
+    leaves: bool = False,
 ) -> ConvolutionConstants:
     """What the kernel reads.
 
     `sums` is the scale of what is requantized, which differs from `output` before a table.
-    `largest` is the largest sum that calibration saw; only h-swish needs it.
+    `largest` is the largest sum that calibration saw; only h-swish needs it. With `leaves` the sums
+    become float32.
     """
     scales = weight_scales(weight, bias, source.scale)
     unit = scales * source.scale
@@ -53,7 +55,7 @@ def convolution_constants(
         last = [power, _rounded(factor / sums.scale), sums.zero_point]
     else:
         factors = unit * 32 / sums.scale
-    shift, multiplier = as_shifts(factors)
+    shift, multiplier = as_shifts(np.zeros_like(factors) if leaves else factors)
     totals = elements.reshape(len(elements), -1).astype(np.int64)
     whole = bias_elements(bias, unit) - source.zero_point * totals.sum(axis=1) + rounding(shift)
     if (np.abs(whole) + 128 * np.abs(totals).sum(axis=1)).max() > LARGEST_SUM:
@@ -66,6 +68,7 @@ def convolution_constants(
         last=np.array(last, np.int16),
         pad=np.int8(source.zero_point),
         table=None if sums is output else table_of(conv, sums, output),
+        unit=unit.astype(np.float32) if leaves else None,
     )
 
 

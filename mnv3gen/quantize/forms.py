@@ -186,6 +186,16 @@ def dequantize(data: Any, scale: Any, zero_point: Any) -> Any:
     return te.compute(data.shape, element, name="dequantize")
 
 
+def dequantize_sums(sums: Any, unit: Any) -> Any:
+    """int32 to float32."""
+    from tvm import te
+
+    def element(*index: Any) -> Any:
+        return sums(*index).astype("float32") * unit[index[-1]]
+
+    return te.compute(sums.shape, element, name="dequantize_sums")
+
+
 def _scaled(total: Any, shift: Any, multiplier: Any, channel: Any) -> Any:
     return _high_product(_to_int16(total >> shift[channel]), multiplier[channel])
 

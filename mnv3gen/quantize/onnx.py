@@ -46,12 +46,12 @@ class _Printer:
         import onnx
 
         graph = self.quantized.graph
+        integers = [conv for conv in graph.convolutions if conv.name in self.quantized.constants]
         made = {
             conv.name: f"{conv.name}.linear"
-            for conv in graph.convolutions
+            for conv in integers
             if conv.activation not in ("none", "relu", "relu6")
         }
-        integers = [conv for conv in graph.convolutions if conv.name in self.quantized.constants]
         for conv in integers:
             self._weights(conv)
         scales = dict(self.quantized.scales)

@@ -144,6 +144,7 @@ def _legalize_resize(builder: Any, call: Any) -> Any:
 OPERATORS = {
     "quantize": Operator("int8", _of_first, _plain(forms.quantize)),
     "dequantize": Operator("float32", _of_first, _plain(forms.dequantize)),
+    "dequantize_sums": Operator("float32", _of_first, _plain(forms.dequantize_sums)),
     "pad": Operator("int8", _padded, _legalize_pad),
     "requantize": Operator("int8", _of_first, _plain(forms.requantize)),
     "requantize_hswish": Operator("int8", _of_first, _plain(forms.requantize_hswish)),

@@ -92,7 +92,7 @@ class Pictures:
             place = Path(f"{path}[{name}]")
             try:
                 with decoding(place, "the array is damaged, or of Python objects", EXPECTED):
-                    array: Array = np.load(path, allow_pickle=False)[name]
+                    array: Array = np.asarray(np.load(path, allow_pickle=False)[name])
             except ImageError as error:
                 self.skipped.append(str(error))
                 continue

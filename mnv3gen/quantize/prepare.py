@@ -9,14 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from mnv3gen.errors import InputError
-from mnv3gen.graph.expand import expand
-from mnv3gen.graph.graph import Graph
+from mnv3gen.graph.graph import Activate, Conv2d, Graph, MaxPool, Softmax
+from mnv3gen.graph.model import Model, model_of
 from mnv3gen.quantize.bias_correction import corrected, measure_shifts
 from mnv3gen.quantize.calibrate import measure_ranges
+from mnv3gen.quantize.floating import WITH_SUMS
 from mnv3gen.quantize.observers import ObserverName
 from mnv3gen.quantize.pictures import Pictures
 from mnv3gen.quantize.quantize_graph import check_names, quantize_graph
-from mnv3gen.quantize.quantized import Quantized
+from mnv3gen.quantize.quantized import Quantized, sums_name
 from mnv3gen.quantize.statistics_file import Statistics, table_hash, weights_hash
 from mnv3gen.tables.network import Network
 
@@ -26,8 +27,18 @@ DEFAULT: ObserverName = "mse"
 CORRECTED = 32  # inputs that biases are corrected with: their tensors are in memory together
 
 
+def without_integers(graph: Graph) -> list[str]:
+    """The operators that no table has, and that have no integer form."""
+    return [
+        node.name
+        for node in graph.nodes
+        if isinstance(node, Activate | MaxPool | Softmax)
+        or (isinstance(node, Conv2d) and node.along)
+    ]
+
+
 def calibrate(
-    network: Network,
+    network: Network | Model,
     weights: Mapping[str, Array],
     pictures: Pictures,
     observer: ObserverName = DEFAULT,
@@ -38,9 +49,11 @@ def calibrate(
     """Run the float network over pictures; `pictures.skipped` then names what was unreadable.
 
     Then, if biases are to be corrected, the int8 network beside it, over `CORRECTED` of them.
-    `progress` is called after each picture, and after each node. InputError if none could be read.
+    `progress` is called after each picture, and after each node. What has no integer form stays in
+    float32. InputError if none could be read.
     """
-    graph, kept = expand(network), sorted(set(float_nodes))
+    graph = model_of(network).graph
+    kept = sorted({*float_nodes, *without_integers(graph)})
     check_names(graph, kept)
     ranges, count = measure_ranges(graph, weights, pictures, observer, progress)
     shifts: dict[str, list[float]] = {}
@@ -61,7 +74,7 @@ def calibrate(
 
 
 def prepare(
-    network: Network,
+    network: Network | Model,
     weights: Mapping[str, Array],
     statistics: Statistics,
     float_nodes: Iterable[str] = (),
@@ -72,8 +85,9 @@ def prepare(
     module integer. InputError if a tensor has no range or a shift not the right length, and as
     `quantize_graph` raises.
     """
-    graph = expand(network)
-    for name in (graph.input, *(node.name for node in graph.nodes)):
+    graph = model_of(network).graph
+    sums = (sums_name(it.name) for it in graph.convolutions if it.activation in WITH_SUMS)
+    for name in (graph.input, *(node.name for node in graph.nodes), *sums):
         if name not in statistics.ranges:
             raise InputError("the statistics have no such tensor", found=name)
     kept = {*statistics.float_nodes, *float_nodes}

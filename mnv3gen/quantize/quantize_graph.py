@@ -75,6 +75,7 @@ def _constants(
                 scales.sums(node) if scales.has_table(node) else output,
                 output,
                 scales.ranges.get(sums_name(node.name), (0.0, 0.0))[1],
+                _leaves(node, graph),
             )
         case GlobalPool():
             height, width, _ = graph.shape(node.inputs[0])
@@ -86,6 +87,12 @@ def _constants(
         case Add():
             return add_constants(sources[0], sources[1], output)
     return None
+
+
+def _leaves(conv: Conv2d, graph: Graph) -> bool:
+    """Whether a convolution's sums are an output of the network, and nothing else."""
+    read = any(conv.name in node.inputs for node in graph.nodes)
+    return conv.name in graph.outputs and conv.activation == "none" and not read
 
 
 def check_names(graph: Graph, names: Iterable[str]) -> None:

@@ -72,7 +72,9 @@ class _Emission:
             self.floats[node.name] = self._copied(node, inputs)
         else:
             made = self._integer(node, [self._int8(name) for name in node.inputs])
-            self.elements[node.name] = self.builder.emit(made, variable_name(node.name))
+            leaves = self.quantized.leaves_integers(node.name)
+            tensors = self.floats if leaves else self.elements
+            tensors[node.name] = self.builder.emit(made, variable_name(node.name))
 
     def _int8(self, tensor: str) -> Any:
         """A tensor as int8; one that is made in float32 is quantized once."""
@@ -151,6 +153,8 @@ class _Emission:
         )
         bias = relax.const(constants.bias.reshape(1, 1, 1, -1))
         sums = self.builder.emit(relax.op.add(self.builder.emit(products), bias))
+        if constants.unit is not None:
+            return operators.call("dequantize_sums", sums, relax.const(constants.unit))
         parts = (constants.shift, constants.multiplier, constants.last)
         name = REQUANTIZE.get(conv.activation, "requantize")
         made = operators.call(name, sums, *map(relax.const, parts))

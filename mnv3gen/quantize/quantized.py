@@ -37,6 +37,10 @@ class ConvolutionConstants:
     (power, factor, zero point). `pad` is the input's zero point. `table` (int8, 256) follows as a
     `lookup` where the activation is neither saturation nor one of the integer forms; the tensor
     before it is called `sums_name(node)`.
+
+    Of a convolution that makes an output of the network, `unit` (float32, a value a channel) is
+    what its sums are multiplied by. They are then not requantized, and `shift` is 0, so that the
+    bias has no rounding half.
     """
 
     weight: Array
@@ -46,6 +50,7 @@ class ConvolutionConstants:
     last: Array
     pad: np.int8
     table: Array | None = None
+    unit: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -101,9 +106,10 @@ class Quantized:
         assert isinstance(constants, np.ndarray)
         return constants
 
-    def is_float(self, tensor: str) -> bool:
-        """Whether a tensor is made in float32: the network's input, or by a float node."""
-        return tensor == self.graph.input or tensor in self.float_nodes
+    def leaves_integers(self, node: str) -> bool:
+        """Whether a node is a convolution whose sums become float32."""
+        constants = self.constants.get(node)
+        return isinstance(constants, ConvolutionConstants) and constants.unit is not None
 
 
 def _arrays(constants: ConvolutionConstants | Array) -> list[Array]:

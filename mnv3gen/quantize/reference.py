@@ -33,7 +33,7 @@ def run(quantized: Quantized, data: Array) -> dict[str, npt.NDArray[np.float32]]
 def run_all(quantized: Quantized, data: Array) -> dict[str, Array]:
     """Every tensor by name, the input's included, and those before a table.
 
-    They are int8, but float32 where a float node makes them.
+    They are int8, but float32 where a float node makes them, or a convolution for an output.
     """
     graph = quantized.graph
     if data.shape != graph.input_shape:
@@ -82,7 +82,7 @@ def quantized_input(quantized: Quantized, data: Array) -> npt.NDArray[np.int8]:
 
 
 def integer_tensors(quantized: Quantized, node: Node, inputs: Sequence[Array]) -> dict[str, Array]:
-    """The int8 tensor that a node makes of int8 ones, and the one before its table."""
+    """What a node makes of int8 tensors, and what is before its table: int8, but for outputs."""
     match node:
         case Conv2d():
             return _convolution(quantized, node, inputs[0])
@@ -107,6 +107,8 @@ def integer_tensors(quantized: Quantized, node: Node, inputs: Sequence[Array]) -
 def _convolution(quantized: Quantized, conv: Conv2d, data: Array) -> dict[str, Array]:
     constants = quantized.convolution(conv.name)
     sums = integer_sums(conv, data, constants)
+    if constants.unit is not None:
+        return {conv.name: arithmetic.dequantize_sums(sums, constants.unit)}
     match conv.activation:
         case "hswish" | "naive_hswish":
             requantize = arithmetic.requantize_hswish

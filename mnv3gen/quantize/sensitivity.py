@@ -97,12 +97,15 @@ def _of_node(quantized: Quantized, floats: Tensors, node: Node) -> float:
         as_float(quantized, name, each) for name, each in zip(node.inputs, elements, strict=True)
     ]
     exact = compute(node, values, quantized.weights, quantized.graph.bn_eps)
-    wanted = as_int8(quantized, node.name, exact)
-    error = as_float(quantized, node.name, made) - as_float(quantized, node.name, wanted)
+    if not quantized.leaves_integers(node.name):
+        exact = as_float(quantized, node.name, as_int8(quantized, node.name, exact))
+    error = as_float(quantized, node.name, made) - exact
     return _at_outputs(quantized, floats, node.name, floats[node.name] + error)
 
 
 def _of_tensor(quantized: Quantized, floats: Tensors, name: str) -> float:
+    if quantized.leaves_integers(name):
+        return 0.0
     rounded = as_float(quantized, name, as_int8(quantized, name, floats[name]))
     return _at_outputs(quantized, floats, name, rounded)
 

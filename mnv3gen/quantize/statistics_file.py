@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mnv3gen.errors import InputError
+from mnv3gen.graph.model import Model, model_of
 from mnv3gen.quantize.observers import ObserverName
 from mnv3gen.quantize.scales import Range
-from mnv3gen.tables.format import format_network
 from mnv3gen.tables.network import Network
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -45,9 +45,9 @@ class Statistics:
     version: int = VERSION
 
 
-def table_hash(network: Network) -> str:
-    """A short hash of a network's table, its input's shape and classes included."""
-    return hashlib.sha256(format_network(network).encode()).hexdigest()[:16]
+def table_hash(network: Network | Model) -> str:
+    """A short hash of a network's table or operators, its input's shape and classes included."""
+    return hashlib.sha256(model_of(network).text.encode()).hexdigest()[:16]
 
 
 def weights_hash(weights: Mapping[str, Array]) -> str:
@@ -86,7 +86,9 @@ def _by_line(part: Mapping[str, Any]) -> str:
     return "{\n" + ",\n".join(lines) + "\n }" if part else "{}"
 
 
-def read_statistics(path: Path, network: Network, weights: Mapping[str, Array]) -> Statistics:
+def read_statistics(
+    path: Path, network: Network | Model, weights: Mapping[str, Array]
+) -> Statistics:
     """The statistics of a file. InputError if it has others, of another table or other weights."""
     expected = "a file that `mnv3gen quantize -o` wrote"
     try:

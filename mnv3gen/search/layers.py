@@ -10,6 +10,7 @@ from mnv3gen.tables.network import Conventions, Row
 EXPANSIONS = {"sepconv": 1, "bneck3": 3, "bneck4": 4, "bneck6": 6}
 OPERATORS = ("conv", *EXPANSIONS)
 SKIPS = ("identity", "none")
+TAIL = "tail"  # the operator of the choice that stands for the rows after the last block
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """`Space`: networks that differ from a seed's by a choice for every block.
 
 A space is a TOML file (docs/latency.md): a seed table, and for each block the same choices of a
-layer, of its filters and of how often it is repeated. A point is one `Block` a block; every point
-is a table, and every such table is a point again.
+layer, of its filters and of how often it is repeated. A point is one `Block` a block, and one more
+for the rows after the last block where the space has a choice of these; every point is a table, and
+every such table is a point again.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from mnv3gen.errors import InputError
-from mnv3gen.search.layers import Layer, Place, append
+from mnv3gen.search.layers import TAIL, Layer, Place, append
 from mnv3gen.tables.channels import make_divisible
 from mnv3gen.tables.network import Network, Row
 from mnv3gen.tables.shapes import Shape, row_shapes
@@ -45,7 +46,11 @@ class Seed:
 
 @dataclass(frozen=True)
 class Space:
-    """The choices; `filters` and `layers` are relative to the seed's blocks."""
+    """The choices; `filters` and `layers` are relative to the seed's blocks.
+
+    `tail`: what the convolutions after the last block may have of the seed's filters, all of them
+    the same share (section 5.1 of the paper redesigns these rows by hand).
+    """
 
     name: str
     seed: Network
@@ -55,6 +60,7 @@ class Space:
     skip: tuple[str, ...]
     filters: tuple[Fraction, ...]
     layers: tuple[int, ...]
+    tail: tuple[Fraction, ...] = (Fraction(1),)
 
     @cached_property
     def _parts(self) -> tuple[tuple[Row, ...], tuple[Seed, ...], tuple[Row, ...]]:
@@ -65,8 +71,32 @@ class Space:
         """The seed's blocks."""
         return self._parts[1]
 
+    @property
+    def places(self) -> int:
+        """How many blocks a point has."""
+        return len(self.blocks) + (len(self.tail) > 1)
+
     def choices(self, number: int) -> tuple[Block, ...]:
         """What a block may be."""
+        return self._choices[number]
+
+    @cached_property
+    def _choices(self) -> tuple[tuple[Block, ...], ...]:
+        blocks = tuple(self._block_choices(number) for number in range(len(self.blocks)))
+        return (*blocks, tuple(self._tails)) if len(self.tail) > 1 else blocks
+
+    @cached_property
+    def _tails(self) -> dict[Block, tuple[Row, ...]]:
+        """The rows after the last block, by their choice, which is called by the widest of them."""
+        rows = self._parts[2]
+        scaled = [_narrowed(rows, share) for share in sorted(set(self.tail))]
+        widest = (max((row.out for row in tail if _has_filters(row)), default=0) for tail in scaled)
+        return {
+            Block(Layer(TAIL, 1, False, "none", width), 1): tail
+            for width, tail in zip(widest, scaled, strict=True)
+        }
+
+    def _block_choices(self, number: int) -> tuple[Block, ...]:
         seed = self.blocks[number]
         outs = sorted({make_divisible(seed.out * share) for share in self.filters})
         counts = sorted({max(1, seed.layers + more) for more in self.layers})
@@ -87,59 +117,96 @@ class Space:
     def size(self) -> int:
         """How many points there are."""
         size = 1
-        for number in range(len(self.blocks)):
+        for number in range(self.places):
             size *= len(self.choices(number))
         return size
 
     def random(self, generator: random.Random) -> Point:
         """A point, each as likely as any other."""
-        return tuple(generator.choice(self.choices(number)) for number in range(len(self.blocks)))
+        return tuple(generator.choice(self.choices(number)) for number in range(self.places))
 
     def network(self, point: Point, name: str = "") -> Network:
         """The table of a point. InputError if it is none of this space."""
         for number, block in enumerate(point):
             if block not in self.choices(number):
                 raise InputError("not a choice", place=f"block {number + 1}", found=str(block))
-        stem, _, tail = self._parts
+        stem, blocks, tail = self._parts
         rows = list(stem)
         channels = stem[-1].out
-        for number, block in enumerate(point):
+        for number, block in enumerate(point[: len(blocks)]):
             rows += self._rows(number, block, channels)
             channels = block.layer.out
+        if len(point) > len(blocks):
+            tail = self._tails[point[-1]]
         return replace(self.seed, name=name or self.seed.name, rows=(*rows, *tail))
+
+    def labels(self, point: Point) -> list[str]:
+        """The place that each row of a point's table belongs to, whatever is chosen there.
+
+        "b2.1" is the second block's first layer, "stem.1" and "tail.1" are rows beside the blocks.
+        """
+        stem, blocks, tail = self._parts
+        labels = [f"stem.{row}" for row in range(1, len(stem) + 1)]
+        channels = stem[-1].out
+        for number, block in enumerate(point[: len(blocks)]):
+            for repeat in range(1, block.layers + 1):
+                rows = len(self._rows(number, replace(block, layers=repeat), channels))
+                have = sum(label.startswith(f"b{number + 1}.") for label in labels)
+                labels += [f"b{number + 1}.{repeat}"] * (rows - have)
+            channels = block.layer.out
+        return labels + [f"tail.{row}" for row in range(1, len(tail) + 1)]
 
     def point(self, network: Network) -> Point:
         """The point whose table this is. InputError if there is none."""
-        stem, blocks, tail = self._parts
-        known = network.rows[: len(stem)] == stem and network.rows[-len(tail) :] == tail
         seed = replace(self.seed, name=network.name, rows=network.rows)
-        found = None
-        if known and seed == network:
-            rows = network.rows[len(stem) : -len(tail)]
-            found = self._read(0, rows, stem[-1].out, len(blocks))
+        found = self._with_some_tail(network.rows) if seed == network else None
         if found is None:
             raise InputError(
                 "not a network of this space", place=network.name, expected=f"one of {self.name}"
             )
         return found
 
+    def _with_some_tail(self, rows: tuple[Row, ...]) -> Point | None:
+        stem, blocks, own = self._parts
+        tails = self._tails if len(self.tail) > 1 else {None: own}
+        if rows[: len(stem)] != stem:
+            return None
+        for choice, tail in tails.items():
+            if rows[-len(tail) :] == tail:
+                inner = rows[len(stem) : -len(tail)]
+                found = self._read(0, inner, stem[-1].out, len(blocks))
+                if found is not None:
+                    return found if choice is None else (*found, choice)
+        return None
+
     def pieces(self) -> Iterator[Network]:
         """Small networks that together have every part that networks of this space consist of.
 
         Each has one block, with its repeated layer if it has any, after each width of the block
         before; the first ones have the stem, the last ones the rows after the last block.
+        InputError if those begin with a pool, which is computed with the block before.
         """
-        stem, blocks, tail = self._parts
+        stem, blocks, own = self._parts
+        self._check_separate()
         sides = self._sides()
         for number, seed in enumerate(blocks):
-            for channels in self._widths(number):
+            for channels in self.widths(number):
                 for block in self._layers(number):
                     rows = self._rows(number, block, channels)
                     shape = (*sides[number], channels)
                     yield self._piece((*stem, *rows) if number == 0 else rows, shape, number)
             del seed
-        for channels in self._widths(len(blocks)):
-            yield self._piece(tail, (*sides[len(blocks)], channels), len(blocks))
+        for channels in self.widths(len(blocks)):
+            for tail in self._tails.values() if len(self.tail) > 1 else (own,):
+                yield self._piece(tail, (*sides[len(blocks)], channels), len(blocks))
+
+    def _check_separate(self) -> None:
+        if self._parts[2][0].operator == "pool":
+            raise InputError(
+                "no table of kernels for this space", place=self.name,
+                found=f"in {self.seed.name} a pool right after the last bneck",
+                expected="a convolution there",
+            )  # fmt: skip
 
     def _piece(self, rows: tuple[Row, ...], shape: Shape, number: int) -> Network:
         height, width, channels = shape if number else _shape(self.seed)
@@ -158,8 +225,24 @@ class Space:
             blocks[block if whole else replace(block, layers=min(block.layers, 2))] = None
         return list(blocks)
 
-    def _widths(self, number: int) -> list[int]:
-        """What a block may read."""
+    def part(self, number: int, block: Block | None, channels: int) -> Network:
+        """A block as a network of its own that reads so many channels, the first with the stem.
+
+        After the last block come the rows after it, whose `block` is None where all are the same.
+        """
+        stem, blocks, tail = self._parts
+        self._check_separate()
+        if number == len(blocks):
+            rows = tail if block is None else self._tails[block]
+        else:
+            assert block is not None
+            rows = self._rows(number, block, channels)
+        return self._piece(
+            rows if number else (*stem, *rows), (*self._sides()[number], channels), number
+        )
+
+    def widths(self, number: int) -> list[int]:
+        """What a block, or the rows after the last one, may read, in channels."""
         if number == 0:
             return [self._parts[0][-1].out]
         return sorted({block.layer.out for block in self.choices(number - 1)})
@@ -221,6 +304,18 @@ def _split(seed: Network) -> tuple[tuple[Row, ...], tuple[Seed, ...], tuple[Row,
         else:
             blocks.append(Seed(row.out, 1, row.stride, row.nonlinearity))
     return seed.rows[:first], tuple(blocks), seed.rows[last + 1 :]
+
+
+def _narrowed(rows: tuple[Row, ...], share: Fraction) -> tuple[Row, ...]:
+    """The rows after the last block with such a share of the filters, but for the classes."""
+    return tuple(
+        replace(row, out=make_divisible(row.out * share)) if _has_filters(row) else row
+        for row in rows
+    )
+
+
+def _has_filters(row: Row) -> bool:
+    return row.operator == "conv2d" and not row.per_class
 
 
 def _shape(network: Network) -> Shape:

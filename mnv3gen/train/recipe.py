@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-from mnv3gen.errors import InputError, nearest_names
+from mnv3gen.errors import InputError
+from mnv3gen.named_toml import NamedFiles
 from mnv3gen.resources import PACKAGE
 
-FOLDER = PACKAGE / "train" / "recipes"
-SUFFIX = ".toml"
 DEFAULT = "modern"
 
-Positive: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
+LARGEST = 1e6  # of any number of a recipe; more is a slip, and inf no number
+
+Positive: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=LARGEST)]
 Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=1)]
-Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
+Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=LARGEST)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -102,30 +102,15 @@ class Recipe(Part, frozen=True):
     synchronized: bool = True
 
 
-def names() -> tuple[str, ...]:
-    """The recipes that come with the package."""
-    return tuple(sorted(path.stem for path in FOLDER.glob(f"*{SUFFIX}")))
+FILES = NamedFiles(
+    "recipe", PACKAGE / "train" / "recipes", Recipe, "--recipe", expected="see docs/training.md"
+)
 
 
 def load_recipe(name_or_path: str) -> Recipe:
     """A recipe by name or by the path of a TOML file; InputError if it says what it must not."""
-    path = Path(name_or_path)
-    if path.suffix != SUFFIX:
-        if name_or_path not in names():
-            raise InputError(
-                "no such recipe",
-                place="--recipe",
-                found=name_or_path,
-                expected=f"{', '.join(names())}, or the path of a {SUFFIX} file",
-                nearest=nearest_names(name_or_path, names()),
-            )
-        path = FOLDER / f"{name_or_path}{SUFFIX}"
-    try:
-        recipe = msgspec.toml.decode(path.read_bytes(), type=Recipe)
-    except (FileNotFoundError, IsADirectoryError):
-        raise InputError("no such recipe", place=str(path)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError("not a recipe", place=str(path), found=str(error)) from error
+    path = FILES.find(name_or_path)
+    recipe = FILES.read(path)
     _check(recipe, str(path))
     return recipe
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -15,9 +15,11 @@ import numpy.typing as npt
 from mnv3gen.quantize.statistics_file import Statistics
 from mnv3gen.tables.format import format_network
 from mnv3gen.tables.network import Network
-from mnv3gen.train.data.examples import Data
-from mnv3gen.train.data.scenes import SceneData
 from mnv3gen.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from mnv3gen.train.data.examples import Data
+    from mnv3gen.train.data.scenes import SceneData
 
 Weights = Mapping[str, npt.NDArray[Any]]
 

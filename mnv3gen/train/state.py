@@ -65,7 +65,7 @@ def read_state(folder: Path) -> State | None:
         state = msgspec.json.decode(path.read_bytes(), type=State)
     except FileNotFoundError:
         return None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError("not a state of a run", place=str(path), found=str(error)) from error
     if state.format != FORMAT:
         raise InputError(

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mnv3gen.compile.kernel import Kernel
+from mnv3gen.compile.kernel import LEAVES, Kernel
 from mnv3gen.generate.detail import coordinates_of, window_of
 from mnv3gen.quantize import arithmetic
 
@@ -77,6 +77,14 @@ def _convolution(kernel: Kernel, zero: int, random: np.random.Generator) -> list
     curved = any(name in kernel.epilogue for name in ("hswish", "hard_sigmoid"))
     shift, _ = _shift(ELEMENT**2 * count**0.5, 10000 if curved else SPREAD)
     shifts = np.maximum(random.integers(shift - 1, shift + 2, channels), 0)
+    if LEAVES in kernel.epilogue:
+        bias = random.integers(-10000, 10000, channels)
+        return [
+            *([np.int8(zero)] if any(kernel.padding) else []),
+            weight.astype(np.int8),
+            bias.astype(np.int32).reshape(1, 1, 1, -1),
+            random.uniform(1e-6, 1e-4, channels).astype(np.float32),
+        ]
     bias = random.integers(-500, 500, channels) + ((np.int64(1) << shifts) >> 1)
     last = [2, int(random.integers(8000, 30000)), zero] if curved else [zero]
     return [
@@ -102,6 +110,10 @@ def _shift(deviation: float, wanted: float) -> tuple[int, float]:
 
 def _convolved(kernel: Kernel, read: Sequence[Array], constants: list[Array]) -> Array:
     pad = constants.pop(0) if any(kernel.padding) else np.int8(0)
+    if LEAVES in kernel.epilogue:
+        weight, bias, unit = constants
+        sums = _sums(kernel, read[0], weight, pad) + bias.reshape(1, 1, -1)
+        return arithmetic.dequantize_sums(sums, unit)
     weight, bias, shift, multiplier, last, *residual = constants
     sums = _sums(kernel, read[0], weight, pad) + bias.reshape(1, 1, -1)
     requantize = {

@@ -13,6 +13,7 @@ import numpy as np
 
 from mnv3gen.bench.peak import build_peak
 from mnv3gen.compile.tuned import NOTHING, core_of, load_tuned, own_folder
+from mnv3gen.graph.model import Model
 from mnv3gen.tables.network import Network
 from mnv3gen.targets import Target
 from mnv3gen.tune.apart import Comparisons
@@ -27,7 +28,7 @@ PEAK_CALLS = 30
 
 @contextlib.contextmanager
 def session_of(
-    networks: Sequence[Network],
+    networks: Sequence[Network | Model],
     target: Target,
     seed: int = 0,
     fresh: bool = False,

@@ -14,11 +14,12 @@ from mnv3gen.compile.kernels import Phases, fallback_functions, fused_calls
 from mnv3gen.compile.plan import Step, candidates, make_plan
 from mnv3gen.compile.schedules import FALLBACK
 from mnv3gen.compile.tuned import NOTHING, Tuned
-from mnv3gen.graph.expand import expand
 from mnv3gen.graph.graph import parameter_shapes
+from mnv3gen.graph.model import Model, model_of
 from mnv3gen.graph.seeded import seeded_input, seeded_weights
 from mnv3gen.lower.relax import to_relax
 from mnv3gen.quantize.calibrate import measure_ranges
+from mnv3gen.quantize.prepare import without_integers
 from mnv3gen.quantize.quantize_graph import quantize_graph
 from mnv3gen.quantize.quantize_module import quantize_module
 from mnv3gen.quantize.quantized import Quantized
@@ -43,7 +44,7 @@ class Listed:
     functions: dict[str, tirx.PrimFunc] = field(default_factory=dict)
 
 
-def listed(network: Network, target: Target, int8: bool = False) -> Listed:
+def listed(network: Network | Model, target: Target, int8: bool = False) -> Listed:
     """The calls of a network; the weights do not matter, and are all ones.
 
     With `int8` it is quantized, by the ranges of a seeded input.
@@ -53,7 +54,7 @@ def listed(network: Network, target: Target, int8: bool = False) -> Listed:
         module = to_relax(quantized.graph, quantized.weights)
         module = quantize_module(quantized)(module)
     else:
-        graph = expand(network)
+        graph = model_of(network).graph
         shapes = parameter_shapes(graph)
         module = to_relax(graph, {name: np.ones(it, np.float32) for name, it in shapes.items()})
     calls, module = fused_calls(module, Phases(lambda phase: None, None), integers=int8)
@@ -61,12 +62,12 @@ def listed(network: Network, target: Target, int8: bool = False) -> Listed:
     return Listed(calls, table, _functions(module, table, target))
 
 
-def quantized_by_seed(network: Network) -> Quantized:
+def quantized_by_seed(network: Network | Model) -> Quantized:
     """A network with random weights, quantized by the ranges of a seeded input."""
-    graph = expand(network)
+    graph = model_of(network).graph
     weights = seeded_weights(graph, 0)
     ranges, _ = measure_ranges(graph, weights, [seeded_input(graph.input_shape)], "minmax")
-    return quantize_graph(graph, weights, ranges)
+    return quantize_graph(graph, weights, ranges, without_integers(graph))
 
 
 def _functions(module: Any, table: list[list[Step]], target: Target) -> dict[str, tirx.PrimFunc]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated, TypeAlias
 
 import msgspec
 
 from mnv3gen.generate.group import Parameters
 from mnv3gen.tune.journal import Journal
 from mnv3gen.tune.units import Task
+
+Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
 
 WORTH = 0.99  # of another time: what is not faster than this is no better
 
@@ -27,15 +30,15 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     core: str
     parameters: dict[str, int]
     right: bool = True
-    median_us: float = 0.0
-    rule_us: float = 0.0
-    spread: float = 0.0
+    median_us: Amount = 0.0
+    rule_us: Amount = 0.0
+    spread: Amount = 0.0
     long: bool = False
 
     @property
     def ratio(self) -> float:
-        """The time over that of the rule's parameters."""
-        return self.median_us / self.rule_us if self.right else float("inf")
+        """The time over that of the rule's parameters; infinite if it is not known."""
+        return self.median_us / self.rule_us if self.right and self.rule_us else float("inf")
 
 
 class Trials:

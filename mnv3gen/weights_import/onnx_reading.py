@@ -62,12 +62,19 @@ class _Reader:
             if node.op_type in QUANTIZED:
                 raise self._refusal("is quantized", node, "a model of floating-point numbers")
             if node.op_type in readers:
-                readers[node.op_type](node)
-            elif node.input and node.op_type in POOLS | SHAPE_ONLY:
+                self._read(node, readers[node.op_type])
+            elif node.input and node.output and node.op_type in POOLS | SHAPE_ONLY:
                 self._pass_on(node)
         if not self.convolutions:
             raise WeightsError("has no convolution", place=str(self.path), expected="a network")
         return SourceFile(str(self.path), tuple(self.convolutions), strays=tuple(self.strays))
+
+    def _read(self, node: Any, reader: Callable[[Any], None]) -> None:
+        try:
+            reader(node)
+        except (AttributeError, IndexError, TypeError, ValueError) as error:
+            problem = f"has a node that ONNX does not allow ({error})"
+            raise self._refusal(problem, node, "inputs and attributes as ONNX has them") from error
 
     def _pass_on(self, node: Any) -> None:
         data, output = node.input[0], node.output[0]
@@ -100,6 +107,8 @@ class _Reader:
     def _gemm(self, node: Any) -> None:
         values = attributes_of(node)
         weight, bias = self._weight(node, 1), self._bias(node)
+        if weight.ndim != 2:
+            raise self._refusal("multiplies by what is no matrix", node, "Gemm by two axes")
         weight = weight if values.get("transB", 0) else weight.T
         weight = weight * np.float32(values.get("alpha", 1.0))
         bias = None if bias is None else bias * np.float32(values.get("beta", 1.0))
@@ -171,5 +180,5 @@ class _Reader:
         return value
 
     def _refusal(self, problem: str, node: Any, expected: str) -> WeightsError:
-        found = f"{node.op_type} {node.name or node.output[0]}"
+        found = f"{node.op_type} {node.name or ', '.join(node.output)}"
         return WeightsError(problem, place=str(self.path), found=found, expected=expected)

@@ -10,6 +10,7 @@ import pytest
 from support.compiled import Compiled, Compiler, tiny
 
 from mnv3gen.bench.subject import native_bundle, opened
+from mnv3gen.cli.bench_forms import Form
 from mnv3gen.compile.bundle import Bundle
 from mnv3gen.compile.pipeline import compile_network
 from mnv3gen.errors import BundleError, InputError
@@ -17,6 +18,9 @@ from mnv3gen.graph.expand import expand
 from mnv3gen.graph.reference import run
 from mnv3gen.graph.seeded import seeded_input, seeded_weights
 from mnv3gen.graph.weights import save_weights
+from mnv3gen.images import named
+from mnv3gen.quantize.pictures import Pictures
+from mnv3gen.quantize.prepare import calibrate, prepare
 
 pytestmark = pytest.mark.compile
 
@@ -68,3 +72,18 @@ def test_what_does_not_run_here(compiler: Compiler, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be timed here") as caught:
         native_bundle(foreign.folder)
     assert "compiled for armv7; this processor is" in str(caught.value.found)
+
+
+def test_int8_is_the_network_that_compile_makes(tmp_path: Path) -> None:
+    """With pictures: their ranges, by the default observer, and corrected biases."""
+    data = np.stack([seeded_input((20, 20, 3), seed) for seed in range(3)])
+    np.savez(tmp_path / "x.npz", x=data)
+    weights = seeded_weights(expand(tiny()))
+    form = Form(None, None, None, (), None, 0, int8=True, calibration=tmp_path / "x.npz")
+    assert form.quantize is not None
+    found, source = form.quantize(tiny(), weights)
+    pictures = Pictures(tmp_path / "x.npz", (20, 20, 3), named(tiny().conventions.preprocess))
+    statistics = calibrate(tiny(), weights, pictures)
+    assert statistics.shifts
+    assert found.fingerprint == prepare(tiny(), weights, statistics).fingerprint
+    assert source == "x.npz (mse, 3 pictures)"

@@ -63,6 +63,7 @@ def test_relay_is_two_files(command: Command, tmp_path: Path) -> None:
         (["--format", "relay", "-o", "missing/m.relay"], "no such folder"),
         (["--format", "relay", "-o", "m.params"], "the parameters' own file"),
         (["--format", "relay", "--int8", "-o", "m.relay"], "int8 needs the ranges"),
+        (["--format", "relay", "--rounding", "exact", "-o", "m.relay"], "an option of int8 in"),
         (["--format", "onnx", "--observer", "mse", "-o", "m.onnx"], "an option of --int8"),
         (["--format", "onnx", "--weights", "no.safetensors", "-o", "m.onnx"], "no such weights"),
         (["--format", "onx", "-o", "m.onnx"], "'onx' is not one of"),

@@ -28,6 +28,7 @@ COMMANDS = (
     "latency-table",
     "predict",
     "records",
+    "search",
 )
 SLOW_TO_IMPORT = {"tvm", "torch", "onnx", "onnxruntime", "numpy", "unicorn", "capstone", "PIL"}
 
@@ -45,6 +46,27 @@ def test_help_of_a_command_has_examples(command: Callable[..., Finished], name: 
     assert result.code == 0
     assert f"Examples:\n    mnv3gen {name}" in result.out
     assert command(name, "-h").out == result.out
+
+
+SUBCOMMANDS = {
+    "logs": ("check", "show", "prune"),
+    "records": ("list", "merge", "prune"),
+    "report": ("paper", "cycles"),
+}
+PRINT_NO_FIGURES = {"completion"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(name,) for name in COMMANDS if name not in SUBCOMMANDS]
+    + [(group, name) for group, names in SUBCOMMANDS.items() for name in names],
+)
+def test_every_command_has_examples_and_json(
+    command: Callable[..., Finished], words: tuple[str, ...]
+) -> None:
+    shown = command(*words, "--help").out
+    assert f"mnv3gen {' '.join(words)}" in shown.partition("Examples:")[2]
+    assert ("--json" in shown) == (words[0] not in PRINT_NO_FIGURES)
 
 
 def test_module_and_version() -> None:
@@ -72,6 +94,10 @@ def test_an_unknown_command_offers_the_nearest() -> None:
         ["latency-table", "--help"],
         ["predict", "--help"],
         ["records", "--help"],
+        ["search", "--help"],
+        ["search", "nas", "--help"],
+        ["search", "controllers", "--help"],
+        ["search", "tabulate", "--help"],
         ["train", "--help"],
         ["eval", "--help"],
         ["describe", "mobilenet_v3_large", "--width", "0.75", "--json"],

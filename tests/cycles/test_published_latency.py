@@ -68,7 +68,7 @@ def test_multiply_adds_alone_err_as_was_worked_out_elsewhere() -> None:
     means = {each.phone: round(each.by_madds.mean * 100, 1) for each in columns}
     assert means == {"P-1": 10.7, "P-2": 11.1, "P-3": 13.2}
     assert all(each.by_cycles.mean == each.by_madds.mean for each in columns)
-    worst = as_dictionary(columns[0])["rows"][4]  # V2 1.0: "up to 19 % too slow"
+    worst = as_dictionary(columns[0], {})["rows"][4]  # V2 1.0: "up to 19 % too slow"
     assert worst["row"] == "V2 1.0"
     assert round(worst["error_of_multiply_adds"] * 100) == 19
 

@@ -97,11 +97,18 @@ def test_the_overhead_of_calls_is_fitted_to_whole_networks() -> None:
     assert whole.error == 0.01
 
 
-def test_an_overhead_is_never_negative_and_the_error_is_that_of_others() -> None:
-    networks = [Comparison("x", 50, 5.5, 5.0), Comparison("y", 50, 2.2, 2.0)]
+def test_an_overhead_is_never_negative_but_kernels_may_be_scaled() -> None:
+    """Sums are 10 and 30 % too large: the scale is 2.4 / (1.1^2 + 1.3^2).
+
+    Each alone would be scaled by the other's 1/1.3 or 1/1.1.
+    """
+    networks = [Comparison("x", 50, 5.5, 5.0), Comparison("y", 50, 2.6, 2.0)]
     whole = predictor({})
     calibrate(whole, networks)
     assert whole.overhead_ms == 0.0
-    assert whole.error == pytest.approx(0.1)
+    assert whole.scale == pytest.approx(2.4 / 2.9)
+    errors = 1.1 / 1.3 - 1, 1.3 / 1.1 - 1
+    assert whole.error == pytest.approx(((errors[0] ** 2 + errors[1] ** 2) / 2) ** 0.5)
     calibrate(whole, [])
+    assert whole.scale == 1.0
     assert (whole.overhead_ms, whole.error) == (0.0, 0.05)

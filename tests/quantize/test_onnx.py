@@ -45,3 +45,16 @@ def test_the_same_network(name: str) -> None:
         difference = theirs[0].transpose(1, 2, 0) - ours
         noise = 10 * np.log10(np.square(ours).sum() / np.square(difference).sum())
         assert noise > NOISE_DB
+
+
+def test_float_operators_among_integers() -> None:
+    """A convolution that stays in float32 has no elements before its activation either."""
+    onnx = pytest.importorskip("onnx")
+    network = resolve("mobilenet_v3_small", resolution="32", width="0.35")
+    quantized = quantized_on_random(network, ["bneck4.expand"])
+    model = to_qdq_onnx(quantized)
+    onnx.checker.check_model(model, full_check=True)
+    made = {output for node in model.graph.node for output in node.output}
+    assert "bneck4.expand.linear" in made
+    assert "bneck4.expand.linear.elements" not in made
+    assert "bneck5.expand.linear.elements" in made

@@ -6,12 +6,13 @@ import random
 from pathlib import Path
 
 import pytest
+from support.compiled import TINY
 
 from mnv3gen.errors import InputError
 from mnv3gen.measure.pieces import Key, pieces_of
 from mnv3gen.search.layers import Layer
 from mnv3gen.search.space import Block, Space
-from mnv3gen.search.spaces import load_space, space_names
+from mnv3gen.search.spaces import FILES, load_space
 from mnv3gen.tables.format import format_network
 from mnv3gen.tables.parse import parse
 from mnv3gen.tables.zoo import get
@@ -27,7 +28,7 @@ layers = [0, 1]
 """
 
 
-@pytest.fixture(params=[*space_names(), "small"])
+@pytest.fixture(params=[*FILES.names(), "small"])
 def space(request: pytest.FixtureRequest, tmp_path: Path) -> Space:
     """The package's spaces, and one with layers that do not add their input."""
     if request.param != "small":
@@ -121,3 +122,11 @@ def test_an_unknown_space_offers_the_nearest() -> None:
         load_space("mnasnett")
     with pytest.raises(InputError, match="cannot be read"):
         load_space("nothing.toml")
+
+
+def test_a_pool_right_after_the_last_block_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tiny.bneck").write_text(TINY)
+    path = tmp_path / "space.toml"
+    path.write_text(SMALL.replace("mnasnet_a1", "tiny.bneck").replace(', "none"', ""))
+    with pytest.raises(InputError, match="pool right after the last bneck"):
+        next(load_space(str(path)).pieces())

@@ -379,8 +379,24 @@ def _elementwise(kind: Literal["quantize", "dequantize", "lookup"]) -> Callable[
 
 
 INTEGER_STEPS = ("bias", "hswish", "hard_sigmoid", "add")
+
+
+def _leaving(form: Callable[[Random], Group]) -> Callable[[Random], Group]:
+    """The same of int8, whose sums become float32."""
+
+    def converted(random: Random) -> Group:
+        (kernel,) = form(random).kernels
+        return _single(replace(kernel, dtype="int8", others=(), epilogue=("bias", "dequantize")))
+
+    return converted
+
+
 INTEGER_FORMS = {name: _as_integers(form) for name, form in FORMS.items()} | {
     "quantize": _elementwise("quantize"),
     "dequantize": _elementwise("dequantize"),
     "lookup": _elementwise("lookup"),
+    "1x1 convolution to float32": _leaving(_convolution_1x1),
+    "fully connected to float32": _leaving(_fully_connected),
+    "convolution to float32": _leaving(_convolution),
+    "depthwise convolution to float32": _leaving(_depthwise),
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mnv3gen.errors import InputError
-from mnv3gen.train.recipe import Recipe, load_recipe, names, rate_at
+from mnv3gen.train.recipe import FILES, Recipe, load_recipe, rate_at
 
 
 def test_the_papers_recipe() -> None:
@@ -40,7 +40,7 @@ def test_the_rate_is_scaled_with_the_batch(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", FILES.names())
 def test_every_recipe_is_valid(name: str) -> None:
     recipe = load_recipe(name)
     assert isinstance(recipe, Recipe)
@@ -73,7 +73,7 @@ def test_recipes_that_are_none(tmp_path: Path, change: str, words: str) -> None:
 def test_a_recipe_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nearest:  paper"):
         load_recipe("papper")
-    with pytest.raises(InputError, match="no such recipe"):
+    with pytest.raises(InputError, match="No such file"):
         load_recipe(str(tmp_path / "none.toml"))
 
 

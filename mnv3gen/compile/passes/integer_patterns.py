@@ -31,6 +31,7 @@ def integer_patterns() -> Iterator[tuple[Any, ...]]:
         yield "int8_conv2d_add", residual, {"branch": linear}, branch_is_used_once
         for name in REQUANTIZATIONS:
             yield "int8_conv2d", _convolution(name, padded)
+        yield "int8_conv2d", _convolution("dequantize_sums", padded, 1)
     for name, arguments in ALONE.items():
         yield f"int8_{name}", is_op(INT8 + name)(*(wildcard() for _ in range(arguments)))
 
@@ -41,7 +42,7 @@ def branch_is_used_once(context: Any) -> bool:
     return len(context.var_usages[variable]) == 1
 
 
-def _convolution(requantization: str, padded: bool) -> Any:
+def _convolution(last: str, padded: bool, constants: int = 3) -> Any:
     from tvm.relax.dpl import is_const, is_op, wildcard
 
     data = wildcard()
@@ -49,4 +50,4 @@ def _convolution(requantization: str, padded: bool) -> Any:
         data = is_op(INT8 + "pad")(data, is_const(), wildcard())
     sums = is_op("relax.nn.conv2d")(data, is_const())
     biased = is_op("relax.add")(sums, is_const())
-    return is_op(INT8 + requantization)(biased, is_const(), is_const(), is_const())
+    return is_op(INT8 + last)(biased, *(is_const() for _ in range(constants)))

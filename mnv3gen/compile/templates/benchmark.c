@@ -2,6 +2,7 @@
  *
  *   benchmark                         check the result for the seeded input, then time it
  *   benchmark --runs N --warmup N     time N calls after N that do not count
+ *   benchmark --times                 print every time in ascending order, not three of them
  *   benchmark --check                 only check
  *   benchmark --cpu N --limit S       on that processor; end by SIGALRM after S seconds
  *   benchmark --state                 also print how the processor is doing, before and after
@@ -104,7 +105,17 @@ static void print_state_as(const char *name, long cpu) {
   write_text(OUT, "}");
 }
 
-static void time_runs(long runs, long warmup, float *input, float *output, void *workspace) {
+static void print_all(const double *times, long runs) {
+  write_text(OUT, ", \"times_ms\": [");
+  for (long i = 0; i < runs; i++) {
+    if (i) write_text(OUT, ", ");
+    write_fixed(OUT, times[i]);
+  }
+  write_text(OUT, "]");
+}
+
+static void time_runs(long runs, long warmup, long all, float *input, float *output,
+                      void *workspace) {
   double *times = buffer((size_t)runs * sizeof(double));
   for (long i = 0; i < warmup; i++) ${name}_run(input, output, workspace);
   for (long i = 0; i < runs; i++) {
@@ -115,13 +126,17 @@ static void time_runs(long runs, long warmup, float *input, float *output, void 
   sort(times, runs);
   write_text(OUT, ", \"runs\": ");
   write_whole(OUT, (uint32_t)runs, 1);
+  if (all) {
+    print_all(times, runs);
+    return;
+  }
   print_field("min_ms", times[0]);
   print_field("median_ms", times[runs / 2]);
   print_field("p90_ms", times[(runs - 1) * 9 / 10]);
 }
 
 int main(int count, char **arguments) {
-  long runs = 50, warmup = 5, cpu = -1, state = 0, limit = 0;
+  long runs = 50, warmup = 5, cpu = -1, state = 0, all = 0, limit = 0;
   const char *from = NULL, *to = NULL;
   for (int i = 1; i < count; i++) {
     if (same(arguments[i], "--runs")) runs = number(&i, count, arguments, 1);
@@ -130,6 +145,7 @@ int main(int count, char **arguments) {
     else if (same(arguments[i], "--cpu")) cpu = number(&i, count, arguments, 0);
     else if (same(arguments[i], "--limit")) limit = number(&i, count, arguments, 1);
     else if (same(arguments[i], "--state")) state = 1;
+    else if (same(arguments[i], "--times")) all = 1;
     else if (same(arguments[i], "--input")) from = word(&i, count, arguments, "needs a file");
     else if (same(arguments[i], "--output")) to = word(&i, count, arguments, "needs a file");
     else fail("unknown argument", arguments[i], 0);
@@ -162,7 +178,7 @@ int main(int count, char **arguments) {
     write_scientific(OUT, error);
     write_text(OUT, right ? ", \"correct\": true" : ", \"correct\": false");
     if (state) print_state_as("before", cpu);
-    if (runs && right) time_runs(runs, warmup, input, output, workspace);
+    if (runs && right) time_runs(runs, warmup, all, input, output, workspace);
     if (state) print_state_as("after", cpu);
   }
   write_text(OUT, "}\n");

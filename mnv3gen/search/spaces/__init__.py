@@ -9,13 +9,12 @@ from typing import Any
 import msgspec
 
 from mnv3gen.errors import InputError, nearest_names
+from mnv3gen.named_toml import NamedFiles
 from mnv3gen.search.layers import OPERATORS, SKIPS
 from mnv3gen.search.space import Space
 from mnv3gen.tables.zoo import resolve
 
-FOLDER = Path(__file__).resolve().parent
-SUFFIX = ".toml"
-EXPECTED = "see docs/latency.md"
+MOST_LAYERS = 16  # more, or less, than a block of the seed has
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,35 +25,18 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     skip: tuple[str, ...]
     filters: tuple[str, ...]
     layers: tuple[int, ...]
+    tail: tuple[str, ...] = ("1",)
 
 
-def space_names() -> tuple[str, ...]:
-    """The names of the spaces that come with the package."""
-    return tuple(sorted(path.stem for path in FOLDER.glob(f"*{SUFFIX}")))
+FILES = NamedFiles(
+    "space", Path(__file__).resolve().parent, _File, "--space", expected="see docs/latency.md"
+)
 
 
 def load_space(name_or_path: str) -> Space:
     """A space by its name, or from a file. InputError if there is none, or if it is wrong."""
-    path = Path(name_or_path)
-    if path.suffix != SUFFIX:
-        if name_or_path not in space_names():
-            raise InputError(
-                "no such space",
-                place="--space",
-                found=name_or_path,
-                expected=f"a {SUFFIX} file, or {', '.join(space_names())}",
-                nearest=nearest_names(name_or_path, space_names()),
-            )
-        path = FOLDER / f"{name_or_path}{SUFFIX}"
-    try:
-        file = msgspec.toml.decode(path.read_bytes(), type=_File)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", place=str(path)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError("not a space", place=str(path), found=str(error), expected=EXPECTED) from (
-            error
-        )
-    return _space(file, path)
+    path = FILES.find(name_or_path)
+    return _space(FILES.read(path), path)
 
 
 def _space(file: _File, path: Path) -> Space:
@@ -65,7 +47,10 @@ def _space(file: _File, path: Path) -> Space:
     for kernel in file.kernels:
         if kernel not in (3, 5, 7):
             _refuse(path, "kernels", kernel, "3, 5 or 7")
-    for field in ("kernels", "squeeze", "filters", "layers"):
+    for more in file.layers:
+        if abs(more) > MOST_LAYERS:
+            _refuse(path, "layers", more, f"{-MOST_LAYERS} to {MOST_LAYERS} more than the seed has")
+    for field in ("kernels", "squeeze", "filters", "layers", "tail"):
         if not getattr(file, field):
             _refuse(path, field, "an empty list", "at least one choice")
     if "none" in file.skip and True in file.squeeze and network.conventions.gate != "sigmoid":
@@ -77,18 +62,19 @@ def _space(file: _File, path: Path) -> Space:
         kernels=file.kernels,
         squeeze=file.squeeze,
         skip=file.skip,
-        filters=tuple(_share(text, path) for text in file.filters),
+        filters=tuple(_share(text, path, "filters") for text in file.filters),
         layers=file.layers,
+        tail=tuple(_share(text, path, "tail") for text in file.tail),
     )
 
 
-def _share(text: str, path: Path) -> Fraction:
+def _share(text: str, path: Path, field: str) -> Fraction:
     try:
         share = Fraction(text)
     except (ValueError, ZeroDivisionError):
         share = Fraction(0)
     if not 0 < share <= 8:
-        _refuse(path, "filters", text, 'a fraction above 0 and at most 8, such as "3/4"')
+        _refuse(path, field, text, 'a fraction above 0 and at most 8, such as "3/4"')
     return share
 
 

@@ -89,6 +89,8 @@ class IntegerModule(nn.Module):  # type: ignore[misc]
             with torch.no_grad():
                 made = _convolution(node, elements[0], constants)
             smooth = self._smooth(node, numbers[0], constants, quantized.scales[node.inputs[0]])
+            if constants.unit is not None:
+                return made, smooth + (made - smooth).detach()
             return _joined(made, smooth, quantized.scales[node.name])
         vector = quantized.vector(node.name).tolist()
         with torch.no_grad():
@@ -155,6 +157,8 @@ def _convolution(conv: Conv2d, data: Tensor, constants: ConvolutionConstants) ->
     weight = torch.from_numpy(constants.weight).to(exact)
     products = functional.conv2d(padded, weight, None, conv.stride, 0, conv.dilation, conv.groups)
     sums = products.round().to(torch.int32) + arithmetic.by_channel(constants.bias)
+    if constants.unit is not None:
+        return sums.to(torch.float32) * torch.from_numpy(constants.unit)[None, :, None, None]
     shift = arithmetic.by_channel(constants.shift)
     multiplier = arithmetic.by_channel(constants.multiplier)
     requantize = REQUANTIZE.get(conv.activation, arithmetic.requantize)

@@ -1,0 +1,70 @@
+"""`latency-table --check`: random networks of the space, measured whole."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mnv3gen.cli.progress import counted
+
+if TYPE_CHECKING:
+    from mnv3gen.measure.kernels import KernelMeasurer
+    from mnv3gen.measure.records import Record
+    from mnv3gen.tables.network import Network
+
+
+def chosen_networks(space: str | None, count: int | None, seed: int) -> list[Network]:
+    """The networks to compare with."""
+    from mnv3gen.measure.check import random_networks
+    from mnv3gen.search.spaces import load_space
+
+    if count is None:
+        return []
+    if space is None:
+        raise click.UsageError("--check takes networks of a --space")
+    return random_networks(load_space(space), count, seed)
+
+
+def compile_networks(networks: list[Network], target: str) -> None:
+    """Have them compiled before anything is measured."""
+    from mnv3gen.measure.check import compile_all
+
+    if networks:
+        with counted("compile networks", len(networks)) as advance:
+            compile_all(networks, target, advance)
+
+
+def check_networks(
+    networks: list[Network], measurer: KernelMeasurer, folder: Path
+) -> dict[str, Any]:
+    """Measure networks whole; how far the sums of their kernels are off."""
+    from mnv3gen.measure.check import measure_all, summarize
+    from mnv3gen.measure.latency import load_predictor
+    from mnv3gen.measure.validate import compared
+
+    target, fresh = measurer.target, []
+
+    def keep(record: Record) -> None:
+        measurer.records.add(record)
+        fresh.append(record)
+
+    with counted("measure networks", len(networks)) as advance:
+        measure_all(networks, measurer.session, target.name, keep, advance)
+    rows = compared(load_predictor(folder, target, learn=False), fresh)
+    found = asdict(summarize(rows)) if len(rows) > 1 else {"networks": len(rows)}
+    return found | {"noisy": sum(it.noisy for it in fresh), "rows": [asdict(it) for it in rows]}
+
+
+def lines_of(check: dict[str, Any]) -> list[str]:
+    """What the command prints of a check."""
+    lines = [f"networks  {check['networks']} measured whole, {check['noisy']} more were noisy"]
+    if "median_error" in check:
+        median, largest = check["median_error"], check["largest_error"]
+        lines.append(
+            f"          sums of kernels are off by {median:.1%} (median), {largest:.1%} at most; "
+            f"rank correlation {check['rank_correlation']:.3f}"
+        )
+    return lines

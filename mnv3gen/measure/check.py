@@ -1,0 +1,99 @@
+"""Random networks of a space, compiled and measured whole, beside the sums of their kernels."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mnv3gen.measure.network import measure_networks
+from mnv3gen.measure.protocol import Protocol
+from mnv3gen.measure.validate import Comparison
+
+if TYPE_CHECKING:
+    from mnv3gen.compile.bundle import Bundle
+    from mnv3gen.measure.records import Record
+    from mnv3gen.measure.session import Session
+    from mnv3gen.search.space import Space
+    from mnv3gen.tables.network import Network
+
+GROUP = 10  # networks that take turns, and are on the device at a time
+SECONDS, BLOCKS = 0.5, 3  # of each
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How far sums of kernels are off: parts of the measured times, and Spearman's correlation."""
+
+    networks: int
+    median_error: float
+    largest_error: float
+    rank_correlation: float
+
+
+def random_networks(space: Space, count: int, seed: int) -> list[Network]:
+    """Distinct networks of a space, named `random_0` and so on; all of them if there are fewer."""
+    generator = random.Random(seed)  # noqa: S311 - no secret
+    points: dict[Any, None] = {}
+    count = min(count, space.size)
+    while len(points) < count:
+        points[space.random(generator)] = None
+    return [space.network(point, f"random_{number}") for number, point in enumerate(points)]
+
+
+def compile_all(networks: Sequence[Network], target: str, advance: Callable[[], None]) -> None:
+    """Have every network's bundle in the cache, so that nothing is compiled while measuring."""
+    for network in networks:
+        with tempfile.TemporaryDirectory(prefix="mnv3gen-") as folder:
+            _bundle(network, target, Path(folder) / "bundle")
+        advance()
+
+
+def measure_all(
+    networks: Sequence[Network],
+    session: Session,
+    target: str,
+    keep: Callable[[Record], None],
+    advance: Callable[[], None],
+) -> None:
+    """Measure networks on a device in groups that take turns, and keep their records."""
+    protocol = Protocol(cpu=session.device.cpu, seconds=SECONDS, blocks=BLOCKS)
+    for first in range(0, len(networks), GROUP):
+        group = networks[first : first + GROUP]
+        with tempfile.TemporaryDirectory(prefix="mnv3gen-") as folder:
+            bundles = [
+                _bundle(network, target, Path(folder) / str(number))
+                for number, network in enumerate(group)
+            ]
+            records = measure_networks(session, bundles, protocol)
+        for record in records:
+            keep(record)
+            advance()
+
+
+def summarize(comparisons: Sequence[Comparison]) -> Summary:
+    """The errors of sums of kernels, without any overhead of calls. At least two networks."""
+    predicted = np.array([it.sum_ms for it in comparisons])
+    measured = np.array([it.measured_ms for it in comparisons])
+    errors = np.abs(predicted / measured - 1)
+    return Summary(
+        networks=len(comparisons),
+        median_error=float(np.median(errors)),
+        largest_error=float(errors.max()),
+        rank_correlation=float(np.corrcoef(_ranks(predicted), _ranks(measured))[0, 1]),
+    )
+
+
+def _ranks(values: Any) -> Any:
+    return np.argsort(np.argsort(values))
+
+
+def _bundle(network: Network, target: str, folder: Path) -> Bundle:
+    from mnv3gen.bench.subject import compiled
+
+    return compiled(network.name, network, None, 0, folder, lambda _: None, None, target).bundle

@@ -1,0 +1,96 @@
+"""Latencies of networks that are compiled and measured whole, one or two in turns."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mnv3gen.compile.bundle import Bundle
+from mnv3gen.compile.pipeline import compile_network
+from mnv3gen.compile.request import Request
+from mnv3gen.devices.device import Device
+from mnv3gen.errors import InputError, NoisyError
+from mnv3gen.graph.expand import expand
+from mnv3gen.graph.seeded import seeded_weights
+from mnv3gen.measure.latency import open_records
+from mnv3gen.measure.network import measure_network
+from mnv3gen.measure.paired import Paired, measure_paired
+from mnv3gen.measure.protocol import Protocol, Times
+from mnv3gen.measure.records import records_folder
+from mnv3gen.measure.session import Session
+from mnv3gen.search.latency import Latency
+from mnv3gen.tables.network import Network
+from mnv3gen.targets import Target
+
+SEED = 0  # of the weights: time does not depend on their values
+
+
+@dataclass(frozen=True)
+class MeasuredLatency:
+    """Compiles a network, or takes its bundle from the cache, and measures it on the device.
+
+    Every measurement is kept in the device's records, noisy ones too.
+    """
+
+    session: Session
+    target: Target
+    timing: Protocol | None = None
+    name: Literal["compile"] = "compile"
+
+    def of(self, network: Network) -> Latency:
+        """The median of a network's runs; raises as `LatencySource.of`."""
+        device = self.session.device
+        with tempfile.TemporaryDirectory(prefix="mnv3gen-") as folder:
+            bundle = compiled(network, self.target, Path(folder) / "bundle")
+            record = measure_network(self.session, bundle, self._protocol)
+        open_records(records_folder(device.name)).add(record)
+        times = record.times["run"]
+        if record.noisy:
+            raise NoisyError(
+                device.name,
+                f"{network.name}: a spread of {times.spread:.0%} after {record.attempts} attempts",
+            )
+        return latency_of(times)
+
+    def compare(self, before: Network, after: Network, rounds: int, most_error: float) -> Paired:
+        """Two networks measured in turns, see `measure_paired`; raises as `of`."""
+        with tempfile.TemporaryDirectory(prefix="mnv3gen-") as folder:
+            bundles = [
+                compiled(network, self.target, Path(folder) / name)
+                for name, network in (("before", before), ("after", after))
+            ]
+            return measure_paired(
+                self.session, bundles[0], bundles[1], self._protocol, rounds, most_error
+            )
+
+    def close(self) -> None:
+        """Let go of the device."""
+        self.session.close()
+
+    @property
+    def _protocol(self) -> Protocol:
+        return self.timing or Protocol(cpu=self.session.device.cpu)
+
+
+def open_session(device: Device) -> Session:
+    """A session with a device that takes times; InputError for an emulator."""
+    if device.address.scheme == "emulator":
+        raise InputError(
+            "an emulator takes no times", place="--device", found=device.name, expected="a device"
+        )
+    return Session(device)
+
+
+def compiled(network: Network, target: Target, folder: Path) -> Bundle:
+    """The bundle of a network with random weights in a new folder."""
+    weights = seeded_weights(expand(network), SEED)
+    request = Request(network, target, weights, f"seed {SEED}", verify=False)
+    return compile_network(request, folder).bundle
+
+
+def latency_of(times: Times) -> Latency:
+    """A measurement as a latency."""
+    aside = max(times.p90_ms - times.median_ms, times.median_ms - times.min_ms)
+    return Latency(ms=times.median_ms, interval_ms=aside, source="measured")

@@ -1,0 +1,35 @@
+"""What a NetAdapt run tells those who watch it; the default is silent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mnv3gen.search.netadapt.journal import Step, Verified
+    from mnv3gen.train.session import Watcher as TrainWatcher
+
+
+class Watcher:
+    """Told of everything that takes long."""
+
+    def busy(self, text: str) -> None:
+        """What is being done from now on."""
+
+    def resumed(self, step: Step) -> None:
+        """A run goes on after a step."""
+
+    def proposed(self, step: int, number: int, total: int) -> None:
+        """A step's proposal, of so many, is going to be judged."""
+
+    def fine_tuned(self) -> None:
+        """A batch of fine-tuning is over."""
+
+    def verified(self, step: int, verified: Verified) -> None:
+        """A proposal was measured."""
+
+    def stepped(self, step: Step) -> None:
+        """A step was taken."""
+
+    def training(self, what: str) -> TrainWatcher | None:
+        """Somebody who watches the training of the seed or of the final network."""
+        return None

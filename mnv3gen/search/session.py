@@ -1,0 +1,220 @@
+"""A search from its request to its finalists: what is opened when, and what is written."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mnv3gen import __version__
+from mnv3gen.devices.device import Device, target_name
+from mnv3gen.errors import InputError
+from mnv3gen.search.accuracy import EvaluatorSpec
+from mnv3gen.search.accuracy import Kind as EvaluatorKind
+from mnv3gen.search.accuracy.holdout import searched_data
+from mnv3gen.search.controllers import make_controller
+from mnv3gen.search.finalists import Finalist, best_trials, measure_finalists, write_finalists
+from mnv3gen.search.footprint import open_space_latency
+from mnv3gen.search.latency import LatencySource, open_latency
+from mnv3gen.search.nas import ROUND, Nas, check_space
+from mnv3gen.search.reward import EXPONENTS
+from mnv3gen.search.reward import Kind as RewardKind
+from mnv3gen.search.settings import FILE, Settings, contents_of, settle
+from mnv3gen.search.space import Space
+from mnv3gen.search.target import check_target
+from mnv3gen.search.trials import Trial, Trials
+from mnv3gen.search.workers import open_workers
+from mnv3gen.tables.scaling import with_classes
+
+BEST_NAME = "found"  # of the network that is the result
+
+
+@dataclass(frozen=True)
+class Request:
+    """A search; `images` 0 is all, `supernet` None is in the folder, `workers` None is all.
+
+    `device` has its target settled. `finalists` 0 measures nothing whole.
+    """
+
+    space: Space
+    device: Device
+    target_ms: float
+    data: str
+    folder: Path
+    trials: int = 300
+    controller: str = "ppo"
+    evaluator: EvaluatorKind = "supernet"
+    latency: str = "table"
+    reward: RewardKind = "small"
+    images: int = 0
+    epochs: int = 20
+    batch: int = 128
+    supernet: Path | None = None
+    table: Path | None = None
+    finalists: int = 5
+    ray: str = "auto"
+    workers: int | None = None
+    seed: int = 0
+
+    @property
+    def spec(self) -> EvaluatorSpec:
+        """The evaluator, as plain data."""
+        folders = {
+            "proxy": self.folder / "work",
+            "supernet": self.supernet or self.folder / "supernet",
+            "tabulated": Path(self.data),
+        }
+        return EvaluatorSpec(
+            kind=self.evaluator,
+            data=self.data,
+            images=self.images,
+            epochs=self.epochs,
+            batch=self.batch,
+            seed=self.seed,
+            folder=str(folders[self.evaluator].absolute()),
+        )
+
+    @property
+    def settings(self) -> Settings:
+        """What must be the same for a search to go on."""
+        return Settings(
+            space=self.space.name,
+            contents=contents_of(self.space),
+            device=self.device.name,
+            target=target_name(self.device),
+            target_ms=self.target_ms,
+            exponent=EXPONENTS[self.reward],
+            controller=self.controller,
+            evaluator=self.evaluator,
+            data=self.data,
+            images=self.images,
+            epochs=self.epochs,
+            batch=self.batch,
+            latency=self.latency,
+            table=str(self.table or ""),
+            seed=self.seed,
+            round=ROUND,
+            version=__version__,
+        )
+
+
+class Watcher:
+    """What a search tells; the default is silent."""
+
+    def began(self, lines: dict[str, str], known: Sequence[Trial]) -> None:
+        """Everything is opened: what it is, by name, and the trials of a search that goes on."""
+
+    def epoch_over(self, epoch: int, epochs: int, loss: float, seconds: float) -> None:
+        """An epoch of the supernet is over."""
+
+    def trial_over(self, trial: Trial) -> None:
+        """A trial is over, and written down."""
+
+    def finalist_over(self) -> None:
+        """A finalist was measured."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a search came to; `best` is None if nothing could be measured, or was to be."""
+
+    folder: Path
+    trials: tuple[Trial, ...]
+    finalists: tuple[Finalist, ...]
+    best: Path | None
+
+
+def for_data(space: Space, data: str) -> Space:
+    """The space with the classes of data; InputError for data too few to hold some out."""
+    classes = len(searched_data(data).names)
+    return replace(space, seed=with_classes(space.seed, classes))
+
+
+def search(request: Request, watcher: Watcher) -> Outcome:
+    """Search, or go on with the search of the folder.
+
+    InputError for an empty space, a target that no network of it reaches, data that are too few,
+    and the folder of another search; DeviceLostError if the device does not come back, which loses
+    nothing.
+    """
+    check_space(request.space)
+    latency = open_space_latency(request.latency, request.space, request.device, request.table)
+    device = open_latency("compile", request.device) if request.finalists else None
+    try:
+        check_target(request.space, latency, request.target_ms)
+        resumed = settle(request.folder, request.settings)
+        if request.evaluator == "supernet":
+            from mnv3gen.search.supernet.training import prepare
+
+            prepare(request.spec, request.space, watcher.epoch_over)
+        trials = _trials(request, latency, resumed, watcher)
+        shutil.rmtree(request.folder / "work", ignore_errors=True)
+        if device is None:
+            return Outcome(request.folder, tuple(trials), (), None)
+        chosen = best_trials(trials, request.finalists)
+        found = measure_finalists(chosen, request.settings, device, watcher.finalist_over)
+        best = write_finalists(request.folder, found, BEST_NAME)
+        return Outcome(request.folder, tuple(trials), tuple(found), best)
+    finally:
+        latency.close()
+        if device is not None:
+            device.close()
+
+
+def _trials(
+    request: Request, latency: LatencySource, resumed: bool, watcher: Watcher
+) -> list[Trial]:
+    workers = open_workers(request.ray, request.spec, request.space, request.workers)
+    try:
+        trials = Trials(request.folder)
+        known = trials.in_order if resumed else []
+        lines = _lines(request, workers.words, len(known))
+        if trials.damaged:
+            numbers = ", ".join(map(str, trials.damaged[:5]))
+            lines["damaged"] = f"lines {numbers} of {trials.journal.path} are left out"
+        watcher.began(lines, known)
+        controller = make_controller(request.controller, request.space, request.seed)
+        nas = Nas(
+            request.settings,
+            request.space,
+            controller,
+            latency,
+            workers,
+            trials,
+            watcher.trial_over,
+        )
+        return nas.run(request.trials)
+    finally:
+        workers.close()
+
+
+def _lines(request: Request, workers: str, known: int) -> dict[str, str]:
+    settings = request.settings
+    evaluators = {
+        "proxy": f"proxy, {request.epochs} epochs",
+        "supernet": f"supernet, {request.epochs} epochs, in {request.spec.folder}",
+        "tabulated": f"tabulated in {request.data}",
+    }
+    lines = {
+        "space": f"{request.space.name}, {request.space.size:.3g} networks",
+        "device": f"{settings.device}, compiled for {settings.target}",
+        "latency": f"{settings.latency}, target {settings.target_ms:g} ms, w {settings.exponent:g}",
+        "accuracy": f"{evaluators[request.evaluator]}; data {request.data}",
+        "search": f"{request.controller}, {request.trials} trials, seed {request.seed}, {workers}",
+        "output": f"{request.folder}/",
+    }
+    if known:
+        lines["resumed"] = f"{known} trials are known"
+    return lines
+
+
+def remove_search(folder: Path) -> None:
+    """Remove an earlier search; InputError for a folder that is something else."""
+    if not folder.exists():
+        return
+    if not (folder / FILE).is_file():
+        raise InputError(
+            "not the folder of a search", place=str(folder), expected=f"one with a {FILE}"
+        )
+    shutil.rmtree(folder)

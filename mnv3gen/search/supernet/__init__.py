@@ -1,0 +1,1 @@
+"""Weights that all networks of a space share."""

@@ -102,7 +102,7 @@ def test_what_does_not_fit_a_file(command: Command, tmp_path: Path) -> None:
         (["compile", path, "--resolution", "32"], "an ONNX file has one form"),
         (["compile", path, *size, "--weights", "w.safetensors"], "has its own weights"),
         (["compile", "mobilenet_v3_small", *size], "options of an ONNX file"),
-        (["compile", path, *size, "--int8"], "calibrated anew"),
+        (["compile", path, *size, "--int8"], "needs the ranges"),
         (["compile", tmp_path / "none.onnx"], "not a readable ONNX file"),
         (
             ["export", path, *size, "--format", "saved-table", "-o", tmp_path / "t.bneck"],

@@ -150,7 +150,7 @@ def test_odd_sides_round_up_at_stride_2() -> None:
 def test_the_readmes_table() -> None:
     """Its heading says `exp` for the paper's `exp size`."""
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    text = readme.split("## A table\n")[1].split("Tables 1 and 2")[0]
+    text = readme.split("## A table\n")[1].split("![")[0]
     network = parse(textwrap.dedent(text))
     assert (network.name, network.height, network.classes) == ("my_net", 160, 10)
     assert [row.expansion for row in network.rows] == [0, 64, 72, 0, 0, 0]

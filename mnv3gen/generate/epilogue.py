@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from mnv3gen.generate.builder import Value, broadcast, constant
+from mnv3gen.generate.builder import Value, constant
 from mnv3gen.lower.exponential import exponential
-
-ONE = 0x3F800000  # the bits of 1.0
 
 
 def activated(value: Value, epilogue: tuple[str, ...], lanes: int) -> Value:
@@ -32,15 +30,7 @@ def activated(value: Value, epilogue: tuple[str, ...], lanes: int) -> Value:
 
 
 def _hard_sigmoid(value: Value, lanes: int) -> Value:
-    """clip(x/6 + 1/2, 0, 1), clipped as integers.
-
-    Floats above zero are in the order of their bits, and those below zero have negative ones. Cores
-    whose multipliers also compare floats have other units that compare integers.
-    """
     from tvm import tirx
 
     scaled = value * constant(1 / 6, lanes) + constant(0.5, lanes)
-    suffix = "" if lanes == 1 else f"x{lanes}"
-    bits = tirx.reinterpret(f"int32{suffix}", scaled)
-    zero, one = (broadcast(tirx.const(number, "int32"), lanes) for number in (0, ONE))
-    return tirx.reinterpret(f"float32{suffix}", tirx.max(tirx.min(bits, one), zero))
+    return tirx.max(tirx.min(scaled, constant(1.0, lanes)), constant(0.0, lanes))

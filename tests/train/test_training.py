@@ -150,7 +150,7 @@ def test_a_folder_of_another_run_is_refused(command: Command, files: Path) -> No
 
 
 def test_divergence_stops_and_keeps_the_last_good_state(command: Command, files: Path) -> None:
-    write_recipe(files / "recipe.toml", "sgd", rate=1e25)
+    write_recipe(files / "recipe.toml", "sgd", rate=1e6)
     stopped = command(*arguments(files, "--json"))
     stopped.refused("diverged", "no finite number", "--rate", code=1)
     assert not (files / "run" / "state.json").exists()

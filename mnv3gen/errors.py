@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+Name = TypeVar("Name", bound=str)
 
 
 class Mnv3genError(Exception):
@@ -101,3 +104,17 @@ class NoisyError(DeviceError):
 def nearest_names(name: str, choices: Iterable[str], count: int = 3) -> tuple[str, ...]:
     """The valid choices most like ``name``, best first; empty when nothing is close."""
     return tuple(difflib.get_close_matches(name, list(choices), n=count, cutoff=0.5))
+
+
+def one_of(value: str, choices: Sequence[Name], what: str, place: str) -> Name:
+    """The choice that a value is; InputError if it is none. ``what`` is what one of them is."""
+    for choice in choices:
+        if value == choice:
+            return choice
+    raise InputError(
+        f"no such {what}",
+        place=place,
+        found=value,
+        expected=", ".join(choices),
+        nearest=nearest_names(value, choices),
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import signal
 import sys
@@ -14,7 +13,8 @@ from types import FrameType
 import click
 
 from mnv3gen import __version__
-from mnv3gen.errors import InputError, Mnv3genError, nearest_names
+from mnv3gen.cli.lazy import LazyGroup
+from mnv3gen.errors import Mnv3genError
 
 COMMANDS = {
     "describe": "Print a network: its table, parameters, multiply-adds, memory.",
@@ -51,42 +51,13 @@ Examples:
 INTERRUPTED = 130
 
 
-class LazyGroup(click.Group):
-    """A group that knows its commands' names and help without importing them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order in which one meets them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module of a command."""
-        if cmd_name not in COMMANDS:
-            return None
-        command = importlib.import_module(f"mnv3gen.cli.{cmd_name.replace('-', '_')}").command
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands in `--help`, from the table above."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """An unknown command offers the nearest names."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise InputError(
-                "no such command",
-                found=args[0],
-                expected=f"one of {', '.join(COMMANDS)}",
-                nearest=nearest_names(args[0], COMMANDS),
-            )
-        return super().resolve_command(ctx, args)
-
-
 @click.group(
-    cls=LazyGroup, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=LazyGroup,
+    texts=COMMANDS,
+    prefix="mnv3gen.cli.",
+    what="command",
+    epilog=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="mnv3gen")
 def group() -> None:

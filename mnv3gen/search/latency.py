@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args
 
 import msgspec
 
-from mnv3gen.errors import InputError, nearest_names
+from mnv3gen.errors import one_of
 
 if TYPE_CHECKING:
     from mnv3gen.devices.device import Device
@@ -56,16 +56,7 @@ class LatencySource(Protocol):
 
 def check_kind(kind: str) -> Kind:
     """The kind of that name; InputError if there is none."""
-    for known in KINDS:
-        if kind == known:
-            return known
-    raise InputError(
-        "no such source of latencies",
-        place="--latency",
-        found=kind,
-        expected=", ".join(KINDS),
-        nearest=nearest_names(kind, KINDS),
-    )
+    return one_of(kind, KINDS, "source of latencies", "--latency")
 
 
 def open_latency(

@@ -7,12 +7,10 @@ from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
-from mnv3gen.errors import InputError, nearest_names
 from mnv3gen.search.space import Space
 from mnv3gen.tables.network import Network
 
 Kind: TypeAlias = Literal["proxy", "supernet", "tabulated"]
-KINDS: tuple[Kind, ...] = ("proxy", "supernet", "tabulated")
 Bar: TypeAlias = tuple[float, ...]
 """What a candidate must have reached after each epoch to go on; () for no such rule."""
 
@@ -74,17 +72,3 @@ def open_evaluator(spec: EvaluatorSpec, space: Space) -> Evaluator:
             from mnv3gen.search.accuracy.tabulated import Tabulated
 
             return Tabulated(Path(spec.folder), space)
-
-
-def check_kind(kind: str) -> Kind:
-    """The kind of that name; InputError if there is none."""
-    for known in KINDS:
-        if kind == known:
-            return known
-    raise InputError(
-        "no such evaluator",
-        place="--evaluator",
-        found=kind,
-        expected=", ".join(KINDS),
-        nearest=nearest_names(kind, KINDS),
-    )

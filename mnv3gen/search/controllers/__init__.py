@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-from mnv3gen.errors import InputError, nearest_names
+from mnv3gen.errors import one_of
 from mnv3gen.search.space import Point, Space
 
 Kind: TypeAlias = Literal["ppo", "random", "evolution", "library", "exhaustive"]
@@ -62,13 +62,4 @@ def make_controller(kind: str, space: Space, seed: int) -> Controller:
 
 def check_kind(kind: str) -> Kind:
     """The kind of that name; InputError if there is none."""
-    for known in KINDS:
-        if kind == known:
-            return known
-    raise InputError(
-        "no such controller",
-        place="--controller",
-        found=kind,
-        expected=", ".join(KINDS),
-        nearest=nearest_names(kind, KINDS),
-    )
+    return one_of(kind, KINDS, "controller", "--controller")

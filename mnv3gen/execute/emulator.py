@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, TimeoutError, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from unicorn import Uc, UcError
@@ -72,9 +72,11 @@ def _run(uc: Uc, start: int, stop: int, limit: float | None) -> float:
     with ThreadPoolExecutor(1) as pool:
         emulation = pool.submit(uc.emu_start, start, stop)
         try:
-            emulation.result(limit)
-        except TimeoutError:
-            raise Mnv3genError(f"the emulated call did not return within {limit:g} s") from None
+            # In slices: a signal that the system gives to another thread wakes nobody here.
+            while not wait([emulation], _POLL_SECONDS).done:
+                if limit is not None and time.perf_counter() - begin > limit:
+                    raise Mnv3genError(f"the emulated call did not return within {limit:g} s")
+            emulation.result()
         finally:
             # Again and again, as a request that comes before the emulation has begun is forgotten.
             while not emulation.done():

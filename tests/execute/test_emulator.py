@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -152,9 +153,22 @@ def test_an_endless_call_ends_at_its_limit(tmp_path: Path) -> None:
         run_emulated(library, ENTRY, A72, ZEROS, limit=0.3)
 
 
-def test_an_endless_call_ends_at_an_interrupt(tmp_path: Path) -> None:
+def interrupt_process() -> None:
+    """The system gives the signal to a thread of its choice, mostly the main one."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def interrupt_another_thread() -> None:
+    """This thread takes the signal, and what the main thread waits for does not end."""
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("interrupt", [interrupt_process, interrupt_another_thread])
+def test_an_endless_call_ends_at_an_interrupt(
+    tmp_path: Path, interrupt: Callable[[], None]
+) -> None:
     library = build(tmp_path, function('for (;;) __asm__ volatile(""); return 0;'), A72)
-    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer = threading.Timer(0.3, interrupt)
     timer.start()
     start = time.perf_counter()
     with pytest.raises(KeyboardInterrupt):

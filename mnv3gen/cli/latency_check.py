@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mnv3gen.measure.kernels import KernelMeasurer
     from mnv3gen.measure.records import Record
     from mnv3gen.tables.network import Network
+    from mnv3gen.targets import Target
 
 
 def chosen_networks(space: str | None, count: int | None, seed: int) -> list[Network]:
@@ -29,7 +30,7 @@ def chosen_networks(space: str | None, count: int | None, seed: int) -> list[Net
     return random_networks(load_space(space), count, seed)
 
 
-def compile_networks(networks: list[Network], target: str, folder: Path) -> list[Bundle]:
+def compile_networks(networks: list[Network], target: Target, folder: Path) -> list[Bundle]:
     """Compile them before anything is measured; their bundles, in a folder."""
     from mnv3gen.measure.check import compile_all
 

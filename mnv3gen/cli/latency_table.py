@@ -105,7 +105,7 @@ def command(
         click.echo(f"records   {folder / FILE}")
     try:
         with tempfile.TemporaryDirectory(prefix="mnv3gen-") as own:
-            bundles = compile_networks(checked, compiled_for.name, Path(own))
+            bundles = compile_networks(checked, compiled_for, Path(own))
             summary = measure_kernels(measurer, wanted, folder, jobs, build_only)
             if bundles:
                 summary["check"] = check_networks(bundles, measurer, folder)

@@ -12,6 +12,7 @@ import numpy as np
 
 from mnv3gen.measure.network import measure_networks
 from mnv3gen.measure.protocol import Protocol
+from mnv3gen.measure.seeded_bundle import compiled
 from mnv3gen.measure.validate import Comparison
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from mnv3gen.measure.session import Session
     from mnv3gen.search.space import Space
     from mnv3gen.tables.network import Network
+    from mnv3gen.targets import Target
 
 GROUP = 10  # networks that take turns, and are on the device at a time
 SECONDS, BLOCKS = 0.5, 3  # of each
@@ -46,7 +48,7 @@ def random_networks(space: Space, count: int, seed: int) -> list[Network]:
 
 
 def compile_all(
-    networks: Sequence[Network], target: str, folder: Path, advance: Callable[[], None]
+    networks: Sequence[Network], target: Target, folder: Path, advance: Callable[[], None]
 ) -> list[Bundle]:
     """Every network's bundle in a folder, without its libraries, which are most of it.
 
@@ -91,12 +93,3 @@ def summarize(comparisons: Sequence[Comparison]) -> Summary:
 
 def _ranks(values: Any) -> Any:
     return np.argsort(np.argsort(values))
-
-
-def compiled(network: Network, target: str, folder: Path) -> Bundle:
-    """A network's bundle with random weights, on which time does not depend."""
-    from mnv3gen.bench import subject
-
-    return subject.compiled(
-        network.name, network, None, 0, folder, lambda _: None, None, target
-    ).bundle

@@ -7,24 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mnv3gen.compile.bundle import Bundle
-from mnv3gen.compile.pipeline import compile_network
-from mnv3gen.compile.request import Request
 from mnv3gen.devices.device import Device
 from mnv3gen.errors import InputError, NoisyError
-from mnv3gen.graph.expand import expand
-from mnv3gen.graph.seeded import seeded_weights
 from mnv3gen.measure.latency import open_records
 from mnv3gen.measure.network import measure_network
 from mnv3gen.measure.paired import Paired, measure_paired
 from mnv3gen.measure.protocol import Protocol, Times
 from mnv3gen.measure.records import records_folder
+from mnv3gen.measure.seeded_bundle import compiled
 from mnv3gen.measure.session import Session
 from mnv3gen.search.latency import Latency
 from mnv3gen.tables.network import Network
 from mnv3gen.targets import Target
-
-SEED = 0  # of the weights: time does not depend on their values
 
 
 @dataclass(frozen=True)
@@ -81,13 +75,6 @@ def open_session(device: Device) -> Session:
             "an emulator takes no times", place="--device", found=device.name, expected="a device"
         )
     return Session(device)
-
-
-def compiled(network: Network, target: Target, folder: Path) -> Bundle:
-    """The bundle of a network with random weights in a new folder."""
-    weights = seeded_weights(expand(network), SEED)
-    request = Request(network, target, weights, f"seed {SEED}", verify=False)
-    return compile_network(request, folder).bundle
 
 
 def latency_of(times: Times) -> Latency:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from mnv3gen.cli.live import Live
 from mnv3gen.cli.training import Printer
 from mnv3gen.search.netadapt.watch import Watcher
 
@@ -12,24 +13,17 @@ if TYPE_CHECKING:
     from mnv3gen.search.netadapt.journal import Step, Verified
 
 
-class NetAdaptPrinter(Watcher):
+class NetAdaptPrinter(Live, Watcher):
     """Prints steps to stderr; `batches` is how many a proposal is fine-tuned by."""
 
     def __init__(self, quiet: bool, batches: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
-        self.quiet, self.batches = quiet, batches
-        self.console = Console(stderr=True, highlight=False)
         columns = (TextColumn("{task.description}"), BarColumn(20), TimeElapsedColumn())
-        shown = not quiet and self.console.is_terminal
-        self.bar = Progress(*columns, console=self.console, transient=True, disable=not shown)
+        super().__init__(quiet, *columns)
+        self.batches = batches
         self.task = self.bar.add_task("starting", total=None)
         self.printer: Printer | None = None
-
-    def __enter__(self) -> NetAdaptPrinter:
-        self.bar.start()
-        return self
 
     def __exit__(
         self,
@@ -38,7 +32,7 @@ class NetAdaptPrinter(Watcher):
         trace: TracebackType | None,
     ) -> None:
         self._end_training()
-        self.bar.stop()
+        super().__exit__(kind, error, trace)
 
     def busy(self, text: str) -> None:
         """Show what is being done."""
@@ -48,7 +42,7 @@ class NetAdaptPrinter(Watcher):
 
     def resumed(self, step: Step) -> None:
         """Say where a killed run goes on."""
-        self._line(f"resumed   after step {step.number}")
+        self.line(f"resumed   after step {step.number}")
 
     def proposed(self, step: int, number: int, total: int) -> None:
         """Show which proposal is judged."""
@@ -62,7 +56,7 @@ class NetAdaptPrinter(Watcher):
     def verified(self, step: int, verified: Verified) -> None:
         """Say what was measured and not accepted."""
         if not verified.accepted:
-            self._line(
+            self.line(
                 f"          {verified.site}: not accepted, {verified.reduction:.2%} of the seed's "
                 "latency as measured"
             )
@@ -77,14 +71,12 @@ class NetAdaptPrinter(Watcher):
                 f"{step.chosen} to {proposal.after}, {last.reduction:.2%} ± "
                 f"{1.96 * last.error * step.share:.2%} of the seed less, {step.seconds:.0f} s"
             )
-        self._line(
-            f"step {step.number:4d} {step.measured_ms:9.4g} ms  {step.accuracy:7.2%}  {what}"
-        )
+        self.line(f"step {step.number:4d} {step.measured_ms:9.4g} ms  {step.accuracy:7.2%}  {what}")
 
     def training(self, what: str) -> Printer:
         """Epochs are shown as `mnv3gen train` shows them."""
         self.busy(f"train {what}")
-        self._line(f"train     {what}")
+        self.line(f"train     {what}")
         self.bar.stop()  # there is one live display at a time
         self.printer = Printer(self.quiet)
         return self.printer.__enter__()
@@ -93,7 +85,3 @@ class NetAdaptPrinter(Watcher):
         if self.printer is not None:
             self.printer.__exit__(None, None, None)
             self.printer = None
-
-    def _line(self, text: str) -> None:
-        if not self.quiet:
-            self.console.print(text, soft_wrap=True)

@@ -3,62 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any
 
+from mnv3gen.cli.live import Live
 from mnv3gen.search.session import Watcher
 from mnv3gen.search.trials import Trial
 
 
-class Printer(Watcher):
+class Printer(Live, Watcher):
     """Prints trials to stderr as they end; on a terminal also a bar."""
 
     def __init__(self, quiet: bool, trials: int) -> None:
-        from rich.console import Console
-        from rich.progress import Progress
-
-        self.quiet, self.trials, self.best = quiet, trials, 0.0
-        self.console = Console(stderr=True, highlight=False)
-        shown = not quiet and self.console.is_terminal
-        self.bar = Progress(console=self.console, transient=True, disable=not shown)
+        super().__init__(quiet)
+        self.trials, self.best = trials, 0.0
         self.task: Any = None
-
-    def __enter__(self) -> Printer:
-        self.bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.bar.stop()
 
     def began(self, lines: dict[str, str], known: Sequence[Trial]) -> None:
         """Every resolved argument, before the trials."""
         for name, text in lines.items():
-            self._line(f"{name:10s}{text}")
+            self.line(f"{name:10s}{text}")
         self.best = max((trial.reward or 0.0 for trial in known), default=0.0)
         self.task = self.bar.add_task("trials", total=self.trials, completed=len(known))
 
     def epoch_over(self, epoch: int, epochs: int, loss: float, seconds: float) -> None:
         """An epoch of the supernet."""
-        self._line(f"supernet  epoch {epoch} of {epochs}, loss {loss:.4f}, {seconds:.0f} s")
+        self.line(f"supernet  epoch {epoch} of {epochs}, loss {loss:.4f}, {seconds:.0f} s")
 
     def trial_over(self, trial: Trial) -> None:
         """A trial, and the best reward so far."""
         self.bar.advance(self.task)
         self.best = max(self.best, trial.reward or 0.0)
         if trial.accuracy is None or trial.latency is None:
-            self._line(f"trial {trial.number:4d}  {trial.state}: {trial.reason.splitlines()[0]}")
+            self.line(f"trial {trial.number:4d}  {trial.state}: {trial.reason.splitlines()[0]}")
             return
         end = f"  {trial.reason}" if trial.reason else ""
-        self._line(
+        self.line(
             f"trial {trial.number:4d}  accuracy {trial.accuracy.value:.2%}  "
             f"{trial.latency.ms:.4f} ms  reward {trial.reward:.4f}  best {self.best:.4f}{end}"
         )
-
-    def _line(self, text: str) -> None:
-        if not self.quiet:
-            self.console.print(text, soft_wrap=True, markup=False)

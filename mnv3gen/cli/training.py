@@ -4,45 +4,35 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from mnv3gen.cli.live import Live
 from mnv3gen.errors import InputError
 from mnv3gen.train.session import Moment, Watcher
 from mnv3gen.train.state import STATE, EpochRow
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 PARTS = 1000  # of the bar
 
 
-class Printer(Watcher):
+class Printer(Live, Watcher):
     """Prints epochs to stderr; on a terminal also a bar with loss, accuracy, rate and speed."""
 
     def __init__(self, quiet: bool) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn
+        from rich.progress import BarColumn, TextColumn
 
-        self.quiet = quiet
-        self.console = Console(stderr=True, highlight=False)
-        columns = (TextColumn("{task.description}"), BarColumn(20))
-        shown = not quiet and self.console.is_terminal
-        self.bar = Progress(*columns, console=self.console, transient=True, disable=not shown)
+        super().__init__(quiet, TextColumn("{task.description}"), BarColumn(20))
         self.task: Any = None
         self.metric = "top-1"
 
-    def __enter__(self) -> Printer:
-        self.bar.start()
+    def __enter__(self) -> Self:
+        super().__enter__()
         self.task = self.bar.add_task("starting", total=PARTS)
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.bar.stop()
 
     def began(self, metric: str) -> None:
         """Learn what the quality is called."""
@@ -50,7 +40,7 @@ class Printer(Watcher):
 
     def resumed(self, epoch: int, step: int) -> None:
         """Say where a killed run goes on."""
-        self._line(f"resumed   epoch {epoch + 1}, step {step}")
+        self.line(f"resumed   epoch {epoch + 1}, step {step}")
 
     def stepped(self, moment: Moment) -> None:
         """Move the bar."""
@@ -63,15 +53,11 @@ class Printer(Watcher):
 
     def epoch_over(self, row: EpochRow) -> None:
         """Print an epoch."""
-        self._line(
+        self.line(
             f"epoch {row.epoch:4d}  loss {row.loss:.4f}  right {row.train_accuracy:7.2%}  "
             f"held out {self.metric} {row.accuracy:7.2%}  {row.images_per_second:6.0f} img/s  "
             f"{row.seconds:.0f} s"
         )
-
-    def _line(self, text: str) -> None:
-        if not self.quiet:
-            self.console.print(text, soft_wrap=True)
 
 
 def _left(seconds: float) -> str:

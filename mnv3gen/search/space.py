@@ -186,19 +186,14 @@ class Space:
         before; the first ones have the stem, the last ones the rows after the last block.
         InputError if those begin with a pool, which is computed with the block before.
         """
-        stem, blocks, own = self._parts
-        self._check_separate()
-        sides = self._sides()
-        for number, seed in enumerate(blocks):
+        last = len(self.blocks)
+        for number in range(last):
             for channels in self.widths(number):
                 for block in self._layers(number):
-                    rows = self._rows(number, block, channels)
-                    shape = (*sides[number], channels)
-                    yield self._piece((*stem, *rows) if number == 0 else rows, shape, number)
-            del seed
-        for channels in self.widths(len(blocks)):
-            for tail in self._tails.values() if len(self.tail) > 1 else (own,):
-                yield self._piece(tail, (*sides[len(blocks)], channels), len(blocks))
+                    yield self.part(number, block, channels)
+        for channels in self.widths(last):
+            for tail in self._tails if len(self.tail) > 1 else (None,):
+                yield self.part(last, tail, channels)
 
     def _check_separate(self) -> None:
         if self._parts[2][0].operator == "pool":
@@ -238,7 +233,7 @@ class Space:
             assert block is not None
             rows = self._rows(number, block, channels)
         return self._piece(
-            rows if number else (*stem, *rows), (*self._sides()[number], channels), number
+            rows if number else (*stem, *rows), (*self._sides[number], channels), number
         )
 
     def widths(self, number: int) -> list[int]:
@@ -247,6 +242,7 @@ class Space:
             return [self._parts[0][-1].out]
         return sorted({block.layer.out for block in self.choices(number - 1)})
 
+    @cached_property
     def _sides(self) -> list[tuple[int, int]]:
         """Height and width that each block reads, and those after the last."""
         stem, blocks, _ = self._parts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,6 @@ Array: TypeAlias = npt.NDArray[Any]
 Weights: TypeAlias = Mapping[str, Array]
 Indices: TypeAlias = npt.NDArray[np.int64]
 Importance: TypeAlias = Literal["l1", "l2", "bn-scale"]
-IMPORTANCES: tuple[Importance, ...] = get_args(Importance)
 
 
 def populated(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -23,7 +23,6 @@ from mnv3gen.train.state import replace_bytes, writing
 
 FILE = "netadapt.json"
 Metric: TypeAlias = Literal["ratio", "original"]
-METRICS: tuple[Metric, ...] = get_args(Metric)
 FORMAT = 1
 
 

@@ -24,7 +24,7 @@ from mnv3gen.search.settings import FILE, Settings, contents_of, settle
 from mnv3gen.search.space import Space
 from mnv3gen.search.target import check_target
 from mnv3gen.search.trials import Trial, Trials
-from mnv3gen.search.workers import open_workers
+from mnv3gen.search.workers import check_ray, open_workers
 from mnv3gen.tables.scaling import with_classes
 
 BEST_NAME = "found"  # of the network that is the result
@@ -138,6 +138,7 @@ def search(request: Request, watcher: Watcher) -> Outcome:
     and the folder of another search; DeviceLostError if the device does not come back, which loses
     nothing.
     """
+    check_ray(request.ray)
     check_space(request.space)
     latency = open_space_latency(request.latency, request.space, request.device, request.table)
     device = open_latency("compile", request.device) if request.finalists else None

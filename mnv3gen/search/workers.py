@@ -163,7 +163,8 @@ def _unreachable(address: str, error: Exception) -> InputError:
         "Ray cannot be reached",
         place="--ray",
         found=address,
-        expected=f"auto, off, or the HOST:PORT of a cluster ({error})",
+        expected=f"auto, off, or the HOST:PORT of a cluster ({error}); `ray start` has clusters ask "
+        "for a token, which is sent with RAY_AUTH_MODE=token in the environment",
     )
 
 

@@ -163,8 +163,8 @@ def _unreachable(address: str, error: Exception) -> InputError:
         "Ray cannot be reached",
         place="--ray",
         found=address,
-        expected=f"auto, off, or the HOST:PORT of a cluster ({error}); `ray start` has clusters ask "
-        "for a token, which is sent with RAY_AUTH_MODE=token in the environment",
+        expected=f"auto, off, or the HOST:PORT of a cluster ({error}); one that asks for a token, "
+        "as `ray start` has it, is sent it with RAY_AUTH_MODE=token in the environment",
     )
 
 

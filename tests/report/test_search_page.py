@@ -30,7 +30,7 @@ pytest.importorskip("bokeh")
 Command = Callable[..., Finished]
 SETTINGS: dict[str, Any] = {
     "space": "s", "contents": "", "device": "local", "target": "host", "target_ms": 1.0,
-    "exponent": -0.15, "controller": "random", "evaluator": "proxy", "data": "digits",
+    "exponents": [-0.15, -0.15], "controller": "random", "evaluator": "proxy", "data": "digits",
     "images": 0, "epochs": 1, "batch": 32, "latency": "table", "table": "", "seed": 0,
     "round": 4, "version": "0",
 }  # fmt: skip

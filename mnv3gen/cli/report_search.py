@@ -50,7 +50,8 @@ SUFFIXES = (".html", ".htm")
     "runs",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="A folder of `mnv3gen train`, whose network is measured and stands beside.",
+    help="A folder of `mnv3gen train`, whose network is measured and stands beside; several of one "
+    "network are one point, with their spread.",
 )
 @click.option(
     "--against",

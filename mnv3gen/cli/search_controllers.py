@@ -53,10 +53,10 @@ def command(
     names = [check_kind(name) for name in controllers or COMPARED]
     loaded = load_space(space)
     table = read_truth(truth_file(truth or loaded.name), loaded)
-    target, exponent = target_ms or table.median_ms, EXPONENTS["small"]
+    target, exponents = target_ms or table.median_ms, EXPONENTS["small"]
     with counted("controllers", len(names) * seeds) as advance:
-        found = compare(table, names, range(seeds), trials, target, exponent, advance)
-    possible = best_possible(table, target, exponent)
+        found = compare(table, names, range(seeds), trials, target, exponents, advance)
+    possible = best_possible(table, target, exponents)
     if as_json:
         click.echo(json.dumps(_dictionary(found, possible, target, trials), indent=1))
     else:

@@ -26,6 +26,7 @@ command.
 \b
 Examples:
   mnv3gen search nas --device local --target-ms 0.1 --data fashion-mnist --trials 300 -o s/
+  mnv3gen search nas --target-ms 0.1 --reward hard --data fashion-mnist -o h/
   mnv3gen search nas --target-ms 0.1 --data fashion-mnist --evaluator proxy --epochs 2 -o p/
   mnv3gen search nas --space my.toml --device pi --latency compile --target-ms 12 --data DIR -o q/
   mnv3gen search nas --target-ms 0.1 --data digits --controller random --ray off --json -o r/
@@ -44,8 +45,9 @@ EPOCHS = {"proxy": 3, "supernet": 20}
     "--reward",
     default="small",
     show_default=True,
-    type=click.Choice(["small", "large"]),
-    help="w of ACC x (LAT/TAR)^w: -0.15 for small networks, -0.07 for large ones.",
+    type=click.Choice(["small", "large", "hard"]),
+    help="w of ACC x (LAT/TAR)^w: -0.15 for small networks, -0.07 for large ones; hard: 0 up to "
+    "TAR and -1 beyond it, for the most accurate network that is fast enough.",
 )
 @click.option("--data", default="digits", show_default=True, help="As `mnv3gen train --data`.")
 @click.option("--images", default=0, type=click.IntRange(0), help="To learn from.  [default: all]")

@@ -28,6 +28,7 @@ from mnv3gen.graph.graph import (
     parameter_shapes,
 )
 from mnv3gen.graph.reference import interpolation
+from mnv3gen.lower.torch_initialize import initialize
 from mnv3gen.lower.torch_norm import BatchNorm
 
 Tensor: TypeAlias = torch.Tensor
@@ -169,7 +170,7 @@ def to_torch(
     """The module of a graph, with such weights, or else freshly initialized ones."""
     module = GraphModule(graph, decay, dropout)
     if weights is None:
-        initialize(module)
+        initialize(module, graph)
     else:
         load_arrays(module, weights)
     return module
@@ -190,24 +191,6 @@ def arrays_of(module: GraphModule) -> dict[str, npt.NDArray[np.float32]]:
         name: state[name].detach().cpu().float().numpy().copy()
         for name in parameter_shapes(module.graph)
     }
-
-
-def initialize(module: GraphModule) -> None:
-    """Draw weights by torch's generator: He's normal distribution by fan-out, a classifier's 0.01.
-
-    Fan-out is as in TensorFlow's and torchvision's MobileNets: k * k * out / groups.
-    """
-    state = module.state_dict()
-    for conv in module.graph.convolutions:
-        with torch.no_grad():
-            state[f"{conv.name}.weight"].normal_(0, deviation(module.graph, conv))
-
-
-def deviation(graph: Graph, conv: Conv2d) -> float:
-    """That of a convolution's first weights."""
-    fan_out = conv.kernel**2 * conv.shape[2] // conv.groups
-    fully = conv.shape[:2] == (1, 1) and conv.kernel == 1 and not conv.batch_norm
-    return 0.01 if fully and conv.name in graph.outputs else (2 / fan_out) ** 0.5
 
 
 def _made(module: nn.Module, node: Node, graph: Graph, decay: float) -> nn.Module:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 
 from mnv3gen.errors import InputError, NoisyError
 from mnv3gen.report.search_data import Point
@@ -34,13 +35,43 @@ def read_run(folder: Path) -> tuple[Network, float, int]:
 
 
 def measured_runs(folders: Sequence[Path], source: Source) -> Iterator[Point | NoisyError]:
-    """A point for each run, measured whole; or why its time is of no use."""
-    for folder in folders:
-        network, accuracy, epochs = read_run(folder)
+    """A point for each network, measured whole; or why its time is of no use.
+
+    Runs of one network, such as trainings with several seeds, are one point: the mean of their
+    accuracies, with the lowest and the highest.
+    """
+    for network, runs in _by_network(folders):
         try:
             latency = source.of(network)
         except NoisyError as error:
             yield error
             continue
-        how = f"test pictures, {epochs} epochs from scratch; latency {latency.source}"
-        yield Point(name=folder.name, ms=latency.ms, accuracy=accuracy, how=how)
+        accuracies = [accuracy for _, accuracy, _ in runs]
+        epochs = sorted({epochs for _, _, epochs in runs})
+        trained = f"test pictures, {_listed(epochs)} epochs from scratch"
+        if len(runs) > 1:
+            trained = f"mean of {len(runs)} trainings, {trained}"
+        yield Point(
+            name=runs[0][0] + (f" and {len(runs) - 1} more" if len(runs) > 1 else ""),
+            ms=latency.ms,
+            accuracy=fmean(accuracies),
+            how=f"{trained}; latency {latency.source}",
+            lowest=min(accuracies),
+            highest=max(accuracies),
+        )
+
+
+def _by_network(folders: Sequence[Path]) -> Iterator[tuple[Network, list[tuple[str, float, int]]]]:
+    """Networks in the order of their first runs; of each run its name, accuracy and epochs."""
+    found: list[tuple[Network, list[tuple[str, float, int]]]] = []
+    for folder in folders:
+        network, accuracy, epochs = read_run(folder)
+        known = next((runs for other, runs in found if other == network), None)
+        if known is None:
+            found.append((network, known := []))
+        known.append((folder.name, accuracy, epochs))
+    return iter(found)
+
+
+def _listed(epochs: Sequence[int]) -> str:
+    return " or ".join(map(str, epochs))

@@ -25,13 +25,15 @@ HEADER = ("name", "ms", "accuracy")
 class Point(msgspec.Struct, frozen=True, kw_only=True):
     """A network on the frontier's plot; `how` names the evaluator and the source of the latency.
 
-    `accuracy` is a share.
+    `accuracy` is a share; of several trainings it is the mean, beside the lowest and the highest.
     """
 
     name: str
     ms: float
     accuracy: float
     how: str
+    lowest: float | None = None
+    highest: float | None = None
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):

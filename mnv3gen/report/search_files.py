@@ -53,7 +53,7 @@ def _tables(
 
 
 def _frontier(content: Content) -> Iterator[Sequence[object]]:
-    yield "series", "name", "ms", "accuracy", "how", "on its frontier"
+    yield "series", "name", "ms", "accuracy", "lowest", "highest", "how", "on its frontier"
     series: list[tuple[str, list[Point]]] = [
         *((it.name, trial_points(it)) for it in content.searches),
         *((it.name, step_points(it)) for it in content.adapted),
@@ -62,7 +62,9 @@ def _frontier(content: Content) -> Iterator[Sequence[object]]:
     for name, points in series:
         best = frontier(points)
         for it in points:
-            yield name, it.name, it.ms, it.accuracy, it.how, int(it in best)
+            lowest = "" if it.lowest is None else it.lowest
+            highest = "" if it.highest is None else it.highest
+            yield name, it.name, it.ms, it.accuracy, lowest, highest, it.how, int(it in best)
 
 
 def _trials(content: Content) -> Iterator[Sequence[object]]:

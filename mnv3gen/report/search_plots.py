@@ -43,6 +43,7 @@ def frontier_plot(content: Content) -> Any:
         _scatter(figure, _final(adapted), colour, f"trained from scratch ({adapted.name})", size=12)
     _line(figure, frontier(content.others), GREY, "frontier of the networks beside")
     _scatter(figure, list(content.others), GREY, "networks beside", size=8)
+    _whiskers(figure, content.others, GREY)
     return _finished(figure)
 
 
@@ -239,6 +240,19 @@ def _scatter(
             alpha=alpha,
             legend_label=label,
         )
+
+
+def _whiskers(figure: Any, points: Sequence[Point], colour: str) -> None:
+    """From the lowest to the highest of several trainings."""
+    spread = [it for it in points if it.lowest is not None and it.highest is not None]
+    figure.segment(
+        [it.ms for it in spread],
+        [100 * (it.lowest or 0) for it in spread],
+        [it.ms for it in spread],
+        [100 * (it.highest or 0) for it in spread],
+        color=colour,
+        line_width=2,
+    )
 
 
 def _line(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mnv3gen.search.controllers import Told, make_controller
 from mnv3gen.search.nas import ROUND
+from mnv3gen.search.reward import Exponents
 from mnv3gen.search.space import Point
 from mnv3gen.search.tabulated import Truth
 
@@ -52,7 +53,7 @@ def compare(
     seeds: Sequence[int],
     trials: int,
     target_ms: float,
-    exponent: float,
+    exponents: Exponents,
     advance: Callable[[], None] = lambda: None,
 ) -> list[Compared]:
     """Run each controller with each seed for so many trials."""
@@ -60,18 +61,20 @@ def compare(
     for name in controllers:
         runs = []
         for seed in seeds:
-            runs.append(_run(truth, name, seed, trials, target_ms, exponent))
+            runs.append(_run(truth, name, seed, trials, target_ms, exponents))
             advance()
         found.append(Compared(name, tuple(runs)))
     return found
 
 
-def best_possible(truth: Truth, target_ms: float, exponent: float) -> float:
+def best_possible(truth: Truth, target_ms: float, exponents: Exponents) -> float:
     """The mean reward of the best ten networks of the whole space."""
-    return _mean_of_best([truth.reward(point, target_ms, exponent) for point in truth.values])
+    return _mean_of_best([truth.reward(point, target_ms, exponents) for point in truth.values])
 
 
-def _run(truth: Truth, name: str, seed: int, trials: int, target_ms: float, exponent: float) -> Run:
+def _run(
+    truth: Truth, name: str, seed: int, trials: int, target_ms: float, exponents: Exponents
+) -> Run:
     controller = make_controller(name, truth.space, seed)
     rewards: dict[Point, float] = {}
     left = trials
@@ -79,7 +82,7 @@ def _run(truth: Truth, name: str, seed: int, trials: int, target_ms: float, expo
         points = controller.ask(min(ROUND, left))
         if not points:
             break
-        results = [Told(point, truth.reward(point, target_ms, exponent)) for point in points]
+        results = [Told(point, truth.reward(point, target_ms, exponents)) for point in points]
         rewards |= {result.point: result.reward or 0.0 for result in results}
         controller.tell(results)
         left -= len(points)

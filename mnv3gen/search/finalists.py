@@ -79,7 +79,7 @@ def _measured(
         except DeviceError as error:
             yield msgspec.structs.replace(finalist, reason=str(error))
         else:
-            value = reward(finalist.accuracy, latency.ms, settings.target_ms, settings.exponent)
+            value = reward(finalist.accuracy, latency.ms, settings.target_ms, settings.exponents)
             yield msgspec.structs.replace(finalist, measured=latency, reward=value)
         advance()
 

@@ -102,7 +102,7 @@ class Nas:
             state="stopped" if accuracy.stopped else "ok",
             accuracy=accuracy,
             latency=latency,
-            reward=reward(accuracy.value, latency.ms, settings.target_ms, settings.exponent),
+            reward=reward(accuracy.value, latency.ms, settings.target_ms, settings.exponents),
             reason=f"hopeless after epoch {accuracy.epochs}" if accuracy.stopped else "",
         )
 

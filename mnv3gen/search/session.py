@@ -18,13 +18,13 @@ from mnv3gen.search.finalists import Finalist, best_trials, measure_finalists, w
 from mnv3gen.search.footprint import open_space_latency
 from mnv3gen.search.latency import LatencySource, open_latency
 from mnv3gen.search.nas import ROUND, Nas, check_space
-from mnv3gen.search.reward import EXPONENTS
+from mnv3gen.search.reward import EXPONENTS, words
 from mnv3gen.search.reward import Kind as RewardKind
 from mnv3gen.search.settings import FILE, Settings, contents_of, settle
 from mnv3gen.search.space import Space
 from mnv3gen.search.target import check_target
 from mnv3gen.search.trials import Trial, Trials
-from mnv3gen.search.workers import open_workers
+from mnv3gen.search.workers import check_ray, open_workers
 from mnv3gen.tables.scaling import with_classes
 
 BEST_NAME = "found"  # of the network that is the result
@@ -84,7 +84,7 @@ class Request:
             device=self.device.name,
             target=target_name(self.device),
             target_ms=self.target_ms,
-            exponent=EXPONENTS[self.reward],
+            exponents=EXPONENTS[self.reward],
             controller=self.controller,
             evaluator=self.evaluator,
             data=self.data,
@@ -138,6 +138,7 @@ def search(request: Request, watcher: Watcher) -> Outcome:
     and the folder of another search; DeviceLostError if the device does not come back, which loses
     nothing.
     """
+    check_ray(request.ray)
     check_space(request.space)
     latency = open_space_latency(request.latency, request.space, request.device, request.table)
     device = open_latency("compile", request.device) if request.finalists else None
@@ -199,7 +200,8 @@ def _lines(request: Request, workers: str, known: int) -> dict[str, str]:
     lines = {
         "space": f"{request.space.name}, {request.space.size:.3g} networks",
         "device": f"{settings.device}, compiled for {settings.target}",
-        "latency": f"{settings.latency}, target {settings.target_ms:g} ms, w {settings.exponent:g}",
+        "latency": f"{settings.latency}, target {settings.target_ms:g} ms, "
+        f"{words(settings.exponents)}",
         "accuracy": f"{evaluators[request.evaluator]}; data {request.data}",
         "search": f"{request.controller}, {request.trials} trials, seed {request.seed}, {workers}",
         "output": f"{request.folder}/",

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from mnv3gen.errors import InputError
+from mnv3gen.search.reward import Exponents
 from mnv3gen.search.space import Space
 from mnv3gen.tables.format import format_network
 from mnv3gen.train.state import replace_bytes, writing
@@ -18,7 +19,7 @@ FILE = "search.json"
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What was asked for, and of which versions.
 
-    `contents` is a hash of the space's seed and choices. `exponent` is w of the reward, `images`
+    `contents` is a hash of the space's seed and choices. `exponents` are w of the reward, `images`
     and `epochs` are the evaluator's, `round` is how many trials are asked for at a time. `table`
     is the folder of the latency table, "" for the device's records.
     """
@@ -28,7 +29,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     device: str
     target: str
     target_ms: float
-    exponent: float
+    exponents: Exponents
     controller: str
     evaluator: str
     data: str

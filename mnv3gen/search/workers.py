@@ -7,6 +7,7 @@ by one thread, so that it is the same wherever that is done.
 from __future__ import annotations
 
 import importlib.util
+import socket
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -18,6 +19,7 @@ from mnv3gen.search.space import Space
 from mnv3gen.search.threads import one_thread
 from mnv3gen.tables.parse import parse
 
+ANSWER = 5.0  # seconds for a cluster's host to answer in
 Result: TypeAlias = tuple[int, Accuracy | str]
 """A trial's number with its accuracy, or with what went wrong."""
 
@@ -42,6 +44,20 @@ class Workers(Protocol):
 
     def close(self) -> None:
         """Let go of them."""
+
+
+def check_ray(ray: str) -> None:
+    """InputError, within seconds, if nothing answers at a cluster's address.
+
+    Ray itself tries for minutes, and would be asked only after a supernet was trained.
+    """
+    if ray in ("auto", "off", "local"):
+        return
+    host, _, port = ray.removeprefix("ray://").rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise _unreachable(ray, error) from error
 
 
 def open_workers(ray: str, spec: EvaluatorSpec, space: Space, count: int | None) -> Workers:
@@ -139,12 +155,17 @@ def _connect(ray: Any, address: str | None) -> None:
             logging_level="error",
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise InputError(
-            "Ray cannot be reached",
-            place="--ray",
-            found=address or "auto",
-            expected=f"auto, off, or the address of a cluster ({error})",
-        ) from error
+        raise _unreachable(address or "auto", error) from error
+
+
+def _unreachable(address: str, error: Exception) -> InputError:
+    return InputError(
+        "Ray cannot be reached",
+        place="--ray",
+        found=address,
+        expected=f"auto, off, or the HOST:PORT of a cluster ({error}); one that asks for a token, "
+        "as `ray start` has it, is sent it with RAY_AUTH_MODE=token in the environment",
+    )
 
 
 class _Actor:

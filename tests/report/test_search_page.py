@@ -30,7 +30,7 @@ pytest.importorskip("bokeh")
 Command = Callable[..., Finished]
 SETTINGS: dict[str, Any] = {
     "space": "s", "contents": "", "device": "local", "target": "host", "target_ms": 1.0,
-    "exponent": -0.15, "controller": "random", "evaluator": "proxy", "data": "digits",
+    "exponents": [-0.15, -0.15], "controller": "random", "evaluator": "proxy", "data": "digits",
     "images": 0, "epochs": 1, "batch": 32, "latency": "table", "table": "", "seed": 0,
     "round": 4, "version": "0",
 }  # fmt: skip
@@ -197,10 +197,18 @@ def test_what_is_no_search(tmp_path: Path, command: Command) -> None:
     assert "not the name of a page" in result.err
 
 
+RUNS = (
+    ("good-0", "good", 0.5625),
+    ("noisy", "noisy", 0.5),
+    ("other", "other", 0.75),
+    ("good-1", "good", 0.6875),
+)
+
+
 def test_runs_stand_beside(
     folders: tuple[Path, Path], tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The accuracy of the last epoch, and a latency that is measured; noise is left out."""
+    """Accuracies of last epochs, one point a network; a noisy latency is left out."""
     from mnv3gen.search import latency
 
     class Device:
@@ -216,19 +224,23 @@ def test_runs_stand_beside(
         return Device()
 
     monkeypatch.setattr(latency, "open_latency", opened)
-    for name in ("good", "noisy"):
+    for name, network, last in RUNS:
         run = tmp_path / name
         run.mkdir()
-        table = TINY.replace("name: tiny", f"name: {name}")
+        table = TINY.replace("name: tiny", f"name: {network}")
         (run / "network.bneck").write_text(table, encoding="utf-8")
-        (run / "curves.csv").write_text("epoch,accuracy\n1,0.5\n2,0.625\n", encoding="utf-8")
+        (run / "curves.csv").write_text(f"epoch,accuracy\n1,0.5\n2,{last}\n", encoding="utf-8")
     page = tmp_path / "report.html"
-    runs = ["--run", tmp_path / "good", "--run", tmp_path / "noisy"]
+    runs = [it for name, _, _ in RUNS for it in ("--run", tmp_path / name)]
     result = command("report", *folders, *runs, "-o", page)
     assert result.code == 0, result.err
     assert "left out: unsteady" in result.err
     beside = [it for it in rows(tmp_path / "report-frontier.csv") if it["series"] == "beside"]
-    assert [(it["name"], it["ms"], it["accuracy"]) for it in beside] == [("good", "1.25", "0.625")]
+    columns = ("name", "ms", "accuracy", "lowest", "highest")
+    assert [tuple(it[column] for column in columns) for it in beside] == [
+        ("good-0 and 1 more", "1.25", "0.625", "0.5625", "0.6875"),
+        ("other", "1.25", "0.75", "0.75", "0.75"),
+    ]
     result = command("report", *folders, "--run", tmp_path / "s", "-o", page)
     assert (result.code, "not the folder of a training" in result.err) == (2, True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from mnv3gen.search.settings import read_settings, settle
 from mnv3gen.search.space import Point
 from mnv3gen.search.target import smallest
 from mnv3gen.search.trials import FILE, Trial, read_trials
-from mnv3gen.search.workers import Job, open_workers
+from mnv3gen.search.workers import Job, check_ray, open_workers
 
 
 def lines_of(trials: Sequence[Trial]) -> list[tuple[int, str, float | None]]:
@@ -171,3 +172,15 @@ def test_ray_gives_the_same(tmp_path: Path) -> None:
             list(workers.run([Job(3, "no table", ())]))
     finally:
         workers.close()
+
+
+def test_a_cluster_that_does_not_answer_is_named_at_once() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nothing listens there
+        host, port = taken.getsockname()
+        for address in (f"{host}:{port}", f"ray://{host}:{port}"):
+            with pytest.raises(InputError, match=rf"{port}(.|\n)*HOST:PORT"):
+                check_ray(address)
+    with pytest.raises(InputError, match="nowhere"):
+        check_ray("nowhere")
+    check_ray("auto")

@@ -18,7 +18,14 @@ def test_doubling_the_latency_is_worth_five_percent() -> None:
 def test_small_networks_weigh_latency_more() -> None:
     """Section 4.1 of the paper: w = -0.15 instead of -0.07. 2^-0.15 is 0.9013."""
     assert reward(0.5, 2.0, 1.0, EXPONENTS["small"]) == pytest.approx(0.5 * 0.9013, rel=1e-4)
-    assert EXPONENTS == {"large": -0.07, "small": -0.15}
+    assert EXPONENTS["large"] == (-0.07, -0.07)
+
+
+def test_a_hard_target_rewards_no_haste() -> None:
+    """MnasNet's section 3.1, alpha 0 and beta -1: a quarter above the target costs a fifth."""
+    assert reward(0.5, 0.2, 1.0, EXPONENTS["hard"]) == 0.5
+    assert reward(0.5, 1.0, 1.0, EXPONENTS["hard"]) == 0.5
+    assert reward(0.5, 1.25, 1.0, EXPONENTS["hard"]) == pytest.approx(0.4)
 
 
 def trial(*curve: float) -> Accuracy:

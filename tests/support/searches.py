@@ -91,7 +91,7 @@ def settings_of(space: Space, controller: str = "random", seed: int = 0) -> Sett
         device="none",
         target="host",
         target_ms=4.0,
-        exponent=-0.15,
+        exponents=(-0.15, -0.15),
         controller=controller,
         evaluator="tabulated",
         data="eight.tsv",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,16 +149,29 @@ def trained(
     return quality
 
 
+def test_first_answers_are_unsure() -> None:
+    """Four classes for every pixel, each as likely as the others: an entropy of ln 4."""
+    from mnv3gen.lower.torch import to_torch
+    from mnv3gen.train.data.scenes import SceneBatches, shapes
+    from mnv3gen.train.recipe import load_recipe
+    from mnv3gen.train.tasks.choose import task_of
+
+    network = resolve("lraspp_mobilenet_v3_small", width="0.35", resolution=64, classes=4)
+    task = task_of(network, shapes(64, 64, train=8, held_out=1))
+    torch.manual_seed(0)
+    module = to_torch(task.graph).train()
+    (batch,) = SceneBatches(task.data.train, named("whole"), 8, seed=0).epoch(0)
+    loss = task.loss(module(batch.images), batch, load_recipe("paper"))
+    assert loss.item() == pytest.approx(np.log(4), rel=0.02)
+
+
 def test_a_segmentation_learns_shapes(command: Callable[..., Finished], tmp_path: Path) -> None:
     """Background everywhere has a mean intersection over union of less than 0.25."""
     pytest.importorskip("torchmetrics")
-    assert trained(command, tmp_path, "lraspp_mobilenet_v3_small", 64, 5) > 0.27
+    assert trained(command, tmp_path, "lraspp_mobilenet_v3_small", 64, 2) > 0.27
 
 
 def test_a_detector_learns_shapes(command: Callable[..., Finished], tmp_path: Path) -> None:
-    """Minutes would be needed for good boxes; in seconds the held-out loss falls to a half."""
+    """Minutes would be needed for good boxes; an untrained one has a mAP of 0.0001."""
     pytest.importorskip("pycocotools")
-    assert 0 < trained(command, tmp_path, "ssdlite_mobilenet_v3_small", 96, 6) < 1
-    with (tmp_path / "run" / "curves.csv").open(encoding="utf-8") as file:
-        losses = [float(row["held_out_loss"]) for row in csv.DictReader(file)]
-    assert losses[-1] < losses[0] / 2
+    assert trained(command, tmp_path, "ssdlite_mobilenet_v3_small", 96, 4) > 0.005

@@ -98,3 +98,13 @@ conv2d 1x1, NBN     -     k   -   -  1
     assert output == pytest.approx(kept / 0.8, rel=1e-5)
     assert 740 < kept < 860  # of 1000 with probability 0.8: five standard deviations
     assert module.eval()(torch.ones(1, 1, 1, 1))["conv2d2"].item() == pytest.approx(1000)
+
+
+def test_predictors_are_what_makes_outputs_by_sums_alone() -> None:
+    from mnv3gen.lower.torch_initialize import predictors
+
+    assert predictors(expand(resolve("mobilenet_v3_small"))) == {"conv2d4"}
+    assert predictors(expand(resolve("lraspp_mobilenet_v3_small"))) == {"conv2d5", "conv2d6"}
+    graph = expand(resolve("ssdlite_mobilenet_v3_small"))
+    assert len(predictors(graph)) == 12  # boxes and scores of six feature maps
+    assert predictors(graph) == set(graph.outputs)

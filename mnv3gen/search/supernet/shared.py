@@ -15,7 +15,8 @@ from torch import nn
 
 from mnv3gen.graph.expand import expand
 from mnv3gen.graph.graph import Conv2d, Graph
-from mnv3gen.lower.torch import GraphModule, deviation
+from mnv3gen.lower.torch import GraphModule
+from mnv3gen.lower.torch_initialize import deviation
 from mnv3gen.search.space import Point, Space
 
 Tensor: TypeAlias = torch.Tensor
@@ -81,7 +82,7 @@ def _role(conv: Conv2d) -> str:
 def _largest(space: Space) -> dict[str, tuple[Shape, float]]:
     """Every shared parameter, as large as the largest network at its place wants it.
 
-    With the deviation of its first values, which is that of the largest (`lower.torch.initialize`).
+    With the deviation of its first values, which is that of the largest (`lower.torch_initialize`).
     """
     found: dict[str, tuple[Shape, float]] = {}
     for point in _covering(space):

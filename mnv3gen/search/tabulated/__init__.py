@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnv3gen.errors import InputError, nearest_names
-from mnv3gen.search.reward import reward
+from mnv3gen.search.reward import Exponents, reward
 from mnv3gen.search.space import Point, Space
 from mnv3gen.search.target import described
 from mnv3gen.search.trials import Trial
@@ -40,10 +40,10 @@ class Truth:
         """Of all points, half of which are faster."""
         return statistics.median(ms for _, ms in self.values.values())
 
-    def reward(self, point: Point, target_ms: float, exponent: float) -> float:
+    def reward(self, point: Point, target_ms: float, exponents: Exponents) -> float:
         """The reward of a point."""
         accuracy, ms = self.values[point]
-        return reward(accuracy, ms, target_ms, exponent)
+        return reward(accuracy, ms, target_ms, exponents)
 
 
 def truth_names() -> tuple[str, ...]:

@@ -46,7 +46,7 @@ class SceneData:
     mirrored: bool = True
 
 
-def shapes(height: int, width: int, train: int = 512, held_out: int = 128) -> SceneData:
+def shapes(height: int, width: int, train: int = 2048, held_out: int = 128) -> SceneData:
     """Scenes in a network's input size."""
     return SceneData(_scenes(height, width, train, 1), _scenes(height, width, held_out, 2))
 

@@ -62,12 +62,12 @@ class Detection(Task):
         return (places + kinds) / count
 
     def right(self, outputs: Outputs, batch: SceneBatch) -> float:
-        """Pictures' worth of matched anchors whose class has the largest score."""
+        """Pictures' worth of matched anchors whose class scores most, the background aside."""
         _, logits = self._heads(outputs)
         classes, _ = self._targets(batch.boxes)
         classes = classes.to(logits.device)
         positive = classes > 0
-        hits = logits.argmax(2)[positive] == classes[positive]
+        hits = logits[..., 1:].argmax(2)[positive] + 1 == classes[positive]
         return float(hits.float().mean() * len(batch)) if len(hits) else 0.0
 
     def evaluate(self, compute: Compute) -> Evaluation:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnv3gen.cli.options import json_option
+from mnv3gen.cli.options import executor_option, json_option, limit_option
 
 if TYPE_CHECKING:
     from mnv3gen.compare.agreement import Agreements
@@ -31,10 +31,14 @@ MIB = 1 << 20
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", type=click.Path(path_type=Path))
 @click.argument("pictures", type=click.Path(path_type=Path))
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many pictures.")
-@click.option("--executor", default="auto", show_default=True, help="See `mnv3gen run`.")
+@limit_option
+@executor_option
 @click.option(
-    "--runs", default=200, show_default=True, type=click.IntRange(1, 100_000), help="Timed rounds."
+    "--runs",
+    default=200,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    help="Timed, of each.",
 )
 @click.option("--time/--no-time", "timed", default=True, help="Time both, if they run natively.")
 @json_option

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnv3gen.cli.options import json_option, network_options
+from mnv3gen.cli.options import (
+    executor_option,
+    json_option,
+    limit_option,
+    network_options,
+)
 from mnv3gen.cli.train import need_torch, warn_of_skipped
 from mnv3gen.tables.network import Network
 
@@ -36,8 +41,8 @@ Examples:
 @click.argument("subject", type=click.Path(path_type=Path))
 @network_options(as_option=True, optional=True)
 @click.option("--data", "spec", required=True, help="Labelled pictures; see below.")
-@click.option("--executor", default="auto", show_default=True, help="See `mnv3gen run`.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many pictures.")
+@executor_option
+@limit_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write every answer as CSV.")
 @json_option
 def command(

@@ -32,7 +32,7 @@ def command() -> None:
 
 @command.command("list", epilog="\b\nExamples:\n  mnv3gen records list pi --kind network")
 @click.argument("device", required=False)
-@click.option("--kind", type=click.Choice(["kernel", "network"]))
+@click.option("--kind", type=click.Choice(["kernel", "network"]), help="Only of this kind.")
 @json_option
 def list_command(device: str | None, kind: str | None, as_json: bool) -> None:
     """List the records of DEVICE, or how many each device has."""

@@ -28,7 +28,7 @@ def tune_modelled(
     minutes: float,
     seed: int,
     commit: bool,
-    fresh: bool,
+    restart: bool,
     as_json: bool,
 ) -> None:
     """Search, keep the records in the user's log, and write the committed one if asked."""
@@ -48,7 +48,7 @@ def tune_modelled(
         )
     model = model_of(target)
     trials = own_folder() / target.name / TRIALS
-    if fresh and trials.is_file():
+    if restart and trials.is_file():
         trials.replace(trials.with_name(f"{trials.name}.before"))
     journal = Journal(trials, ModelledTrial)
     interrupted = False

@@ -57,11 +57,12 @@ def command(
     PICTURES is a folder, or an .npz file of pictures or inputs. An output position agrees if its
     largest channel is the same in both. Layers are the smallest parts that both compute apart.
     """
+    from mnv3gen.cli.emulated import counted_pictures
     from mnv3gen.cli.integers import warn_of_skipped
-    from mnv3gen.cli.progress import counted
     from mnv3gen.compare.agreement import agreements, check_alike
     from mnv3gen.compare.layers import parts_of
     from mnv3gen.compile.bundle import read_bundle
+    from mnv3gen.execute import choose
     from mnv3gen.quantize.pictures import Pictures
 
     bundles = read_bundle(first), read_bundle(second)
@@ -70,7 +71,8 @@ def command(
     entry = bundles[0].manifest.input
     _, height, width, channels = entry.shape
     inputs = Pictures(pictures, (height, width, channels), entry.preprocess).limited(limit)
-    with counted("compare outputs", len(inputs)) as advance:
+    executors, limited = [choose(bundle.machine, executor) for bundle in bundles], limit is not None
+    with counted_pictures("compare outputs", len(inputs), executors, limited) as advance:
         found = agreements(*bundles, inputs, executor, advance)
     warn_of_skipped(inputs.skipped)
     latency = _latency(bundles, parts, runs) if timed else None

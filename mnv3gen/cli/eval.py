@@ -58,14 +58,15 @@ def command(
 
     A weights file of `mnv3gen train` knows its network; for another, give --network.
     """
-    from mnv3gen.cli.progress import counted
+    from mnv3gen.cli.emulated import counted_pictures
     from mnv3gen.train.data.specs import open_test_data
     from mnv3gen.train.evaluate import evaluate
 
     examples, names = open_test_data(spec)
     total = len(examples) if limit is None else min(limit, len(examples))
     with _opened(subject, network, executor) as opened:
-        with counted("evaluate", total) as advance:
+        executors, limited = [opened.how], limit is not None
+        with counted_pictures("evaluate", total, executors, limited) as advance:
             result = evaluate(opened, examples, names, limit, advance)
         warn_of_skipped(result.skipped)
         if output is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mnv3gen.cli.damage import warn_of_damage
 from mnv3gen.cli.options import (
     device_cpu_option,
     device_option,
@@ -110,9 +111,7 @@ def command(
     checked = [] if build_only else chosen_networks(space, check, seed)
     folder = records_folder(chosen.name)
     records = Records(folder / FILE)
-    if records.damaged:
-        lines = ", ".join(map(str, records.damaged[:5]))
-        click.echo(f"mnv3gen: warning: {folder / FILE}: skipped damaged lines {lines}", err=True)
+    warn_of_damage(records.journal)
     protocol = Protocol(cpu=chosen.cpu, runs=runs, warmup=2, cool_down=cool_down)
     if space is not None and not (networks or all_networks):
         protocol = _of_space(space, compiled_for, folder, protocol)
@@ -182,6 +181,7 @@ def measure_kernels(
 
     target = measurer.target
     plans = table.open_plans(target, folder)
+    warn_of_damage(plans.journal)
     pieces = len(plans.new_pieces(networks))
     with counted("plan", pieces) as advance:
         codes = table.plan(plans, networks, advance)

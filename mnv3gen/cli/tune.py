@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mnv3gen.cli.damage import warn_of_damage
 from mnv3gen.cli.options import form_options, input_shape_option, json_option, seed_option
 from mnv3gen.cli.tuned_rows import HEADING, row
 from mnv3gen.errors import InputError
@@ -107,7 +108,7 @@ def command(
 
     interrupted = False
     with session_of(forms, chosen, seed, restart, int8) as session:
-        _warn_of_damage(session)
+        warn_of_damage(session.trials.journal, session.comparisons.journal)
         fallbacks = Fallbacks(session)
         with _shown(minutes) as observe:
             session.observe = observe
@@ -140,13 +141,6 @@ def _run(session: Session, fallbacks: Fallbacks, minutes: float) -> None:
 
 def _warn(problem: str) -> None:
     click.echo(f"mnv3gen: warning: {problem}", err=True)
-
-
-def _warn_of_damage(session: Session) -> None:
-    for journal in (session.trials.journal, session.comparisons.journal):
-        if journal.damaged:
-            lines = ", ".join(map(str, journal.damaged[:5]))
-            _warn(f"{journal.path}: skipped damaged lines {lines}")
 
 
 def _check_target(target: Target) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mnv3gen.cli.damage import warn_of_damage
 from mnv3gen.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def tune_modelled(
     if restart and trials.is_file():
         trials.replace(trials.with_name(f"{trials.name}.before"))
     journal = Journal(trials, ModelledTrial)
+    warn_of_damage(journal)
     interrupted = False
     with tempfile.TemporaryDirectory(prefix="mnv3gen-tune-") as folder, _shown() as observe:
         search = ModelledSearch(

@@ -88,7 +88,8 @@ def test_training(tmp_path: Path, faults: Path) -> None:
     data, recipe = write_stripes(tmp_path / "x.npz", 64, 32), write_recipe(tmp_path / "r.toml")
     words: list[object] = ["train", tmp_path / "little.bneck", "--data", data, "--recipe", recipe]
     words += ["--epochs", 2, "--threads", 1, "--workers", 0, "-o", tmp_path / "out"]
-    with forking(faults, tmp_path, "torch", "mnv3gen.train.session") as forks:
+    modules = ("torch._dynamo", "mnv3gen.train.session", "matplotlib.backends.backend_agg")
+    with forking(faults, tmp_path, *modules) as forks:
         work = Work(forks, tmp_path, words, {})
         (tmp_path / "before").mkdir()
         work.events()

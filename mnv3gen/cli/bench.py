@@ -14,7 +14,13 @@ import click
 
 from mnv3gen.cli.bench_forms import Form, forms_of
 from mnv3gen.cli.integers import calibration_option, statistics_option
-from mnv3gen.cli.options import input_shape_option, json_option, several_forms_options
+from mnv3gen.cli.options import (
+    input_shape_option,
+    json_option,
+    several_forms_options,
+    weights_option,
+    weights_seed_option,
+)
 from mnv3gen.errors import InputError
 from mnv3gen.tables.network import Network
 
@@ -66,8 +72,8 @@ Examples:
 @click.option("--int8", is_flag=True, help="Quantized, beside our float32 and int8 peers.")
 @calibration_option()
 @statistics_option()
-@click.option("--weights", type=click.Path(path_type=Path), help="A safetensors file.")
-@click.option("--seed", default=0, show_default=True, help="Of the random weights.")
+@weights_option
+@weights_seed_option
 @click.option(
     "--seconds",
     default=20.0,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnv3gen.cli.options import json_option
+from mnv3gen.cli.options import executor_option, json_option, limit_option
 
 if TYPE_CHECKING:
     from mnv3gen.compare.agreement import Agreements
@@ -31,10 +31,14 @@ MIB = 1 << 20
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", type=click.Path(path_type=Path))
 @click.argument("pictures", type=click.Path(path_type=Path))
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many pictures.")
-@click.option("--executor", default="auto", show_default=True, help="See `mnv3gen run`.")
+@limit_option
+@executor_option
 @click.option(
-    "--runs", default=200, show_default=True, type=click.IntRange(1, 100_000), help="Timed rounds."
+    "--runs",
+    default=200,
+    show_default=True,
+    type=click.IntRange(1, 100_000),
+    help="Timed, of each.",
 )
 @click.option("--time/--no-time", "timed", default=True, help="Time both, if they run natively.")
 @json_option
@@ -53,11 +57,12 @@ def command(
     PICTURES is a folder, or an .npz file of pictures or inputs. An output position agrees if its
     largest channel is the same in both. Layers are the smallest parts that both compute apart.
     """
+    from mnv3gen.cli.emulated import counted_pictures
     from mnv3gen.cli.integers import warn_of_skipped
-    from mnv3gen.cli.progress import counted
     from mnv3gen.compare.agreement import agreements, check_alike
     from mnv3gen.compare.layers import parts_of
     from mnv3gen.compile.bundle import read_bundle
+    from mnv3gen.execute import choose
     from mnv3gen.quantize.pictures import Pictures
 
     bundles = read_bundle(first), read_bundle(second)
@@ -66,7 +71,8 @@ def command(
     entry = bundles[0].manifest.input
     _, height, width, channels = entry.shape
     inputs = Pictures(pictures, (height, width, channels), entry.preprocess).limited(limit)
-    with counted("compare outputs", len(inputs)) as advance:
+    executors, limited = [choose(bundle.machine, executor) for bundle in bundles], limit is not None
+    with counted_pictures("compare outputs", len(inputs), executors, limited) as advance:
         found = agreements(*bundles, inputs, executor, advance)
     warn_of_skipped(inputs.skipped)
     latency = _latency(bundles, parts, runs) if timed else None

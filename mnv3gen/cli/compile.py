@@ -15,7 +15,7 @@ from mnv3gen.cli.given import Given, given_network
 from mnv3gen.cli.integers import chosen_integers, integer_options, warn_of_raised
 from mnv3gen.cli.mixing import as_json as as_json_of
 from mnv3gen.cli.mixing import as_record, mixed_of, print_mixed
-from mnv3gen.cli.options import json_option, network_options
+from mnv3gen.cli.options import json_option, network_options, weights_option, weights_seed_option
 from mnv3gen.lower.storage import STORAGES, WeightStorage
 from mnv3gen.tables.network import Network
 from mnv3gen.targets import DEFAULT
@@ -46,12 +46,8 @@ a static benchmark program, and manifest.json. `mnv3gen run` runs it.
 @click.command(epilog=EPILOG)
 @network_options(default="mobilenet_v3_large", onnx=True)
 @click.option("--target", default=DEFAULT, show_default=True, help="See `mnv3gen targets`.")
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path),
-    help="A safetensors file.  [default: seeded random weights]",
-)
-@click.option("--seed", default=0, show_default=True, help="Of the random weights.")
+@weights_option
+@weights_seed_option
 @click.option(
     "--labels", type=click.Path(path_type=Path), help="A text file, one class name a line."
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mnv3gen.cli.options import json_option
+from mnv3gen.cli.options import device_cpu_option, device_target_option, json_option
 
 if TYPE_CHECKING:
     from mnv3gen.devices.doctor import Check
@@ -27,8 +27,8 @@ MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 
 @click.command(epilog=EPILOG)
 @click.argument("device", required=False)
-@click.option("--target", metavar="T", help="What is compiled for it.  [default: the device's]")
-@click.option("--cpu", type=click.IntRange(min=0), help="The processor.  [default: the device's]")
+@device_target_option
+@device_cpu_option
 @json_option
 def command(device: str | None, target: str | None, cpu: int | None, as_json: bool) -> int:
     """Check DEVICE, or this machine's tools: one line a check, with the fix."""

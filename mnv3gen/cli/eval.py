@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnv3gen.cli.options import json_option, network_options
+from mnv3gen.cli.options import (
+    executor_option,
+    json_option,
+    limit_option,
+    network_options,
+)
 from mnv3gen.cli.train import need_torch, warn_of_skipped
 from mnv3gen.tables.network import Network
 
@@ -36,8 +41,8 @@ Examples:
 @click.argument("subject", type=click.Path(path_type=Path))
 @network_options(as_option=True, optional=True)
 @click.option("--data", "spec", required=True, help="Labelled pictures; see below.")
-@click.option("--executor", default="auto", show_default=True, help="See `mnv3gen run`.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many pictures.")
+@executor_option
+@limit_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write every answer as CSV.")
 @json_option
 def command(
@@ -53,14 +58,15 @@ def command(
 
     A weights file of `mnv3gen train` knows its network; for another, give --network.
     """
-    from mnv3gen.cli.progress import counted
+    from mnv3gen.cli.emulated import counted_pictures
     from mnv3gen.train.data.specs import open_test_data
     from mnv3gen.train.evaluate import evaluate
 
     examples, names = open_test_data(spec)
     total = len(examples) if limit is None else min(limit, len(examples))
     with _opened(subject, network, executor) as opened:
-        with counted("evaluate", total) as advance:
+        executors, limited = [opened.how], limit is not None
+        with counted_pictures("evaluate", total, executors, limited) as advance:
             result = evaluate(opened, examples, names, limit, advance)
         warn_of_skipped(result.skipped)
         if output is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mnv3gen.cli.integers import chosen_integers, integer_options, warn_of_raised
-from mnv3gen.cli.options import json_option, network_options
+from mnv3gen.cli.options import json_option, network_options, weights_option, weights_seed_option
 from mnv3gen.errors import InputError
 from mnv3gen.tables.network import Network
 
@@ -45,8 +45,8 @@ Without --weights they are random. docs/interchange.md says how other tools read
 @click.command(epilog=EPILOG)
 @network_options(onnx=True)
 @click.option("--format", "form", type=click.Choice(FORMATS), required=True, help="See below.")
-@click.option("--weights", type=click.Path(path_type=Path), help="A safetensors file.")
-@click.option("--seed", default=0, show_default=True, help="Of random weights.")
+@weights_option
+@weights_seed_option
 @click.option(
     "--layout",
     type=click.Choice(LAYOUTS),

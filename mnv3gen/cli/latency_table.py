@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnv3gen.cli.options import input_shape_option, json_option
+from mnv3gen.cli.damage import warn_of_damage
+from mnv3gen.cli.options import (
+    device_cpu_option,
+    device_option,
+    device_target_option,
+    input_shape_option,
+    json_option,
+    seed_option,
+)
 from mnv3gen.tables.network import Network
 
 if TYPE_CHECKING:
@@ -38,18 +46,30 @@ Examples:
 @click.option("--space", metavar="S", help="A search space, or a .toml file of one.")
 @input_shape_option
 @click.option("--all-networks", is_flag=True, help="Every classification network of the zoo.")
-@click.option("--device", default="local", show_default=True, help="See `mnv3gen devices`.")
-@click.option("--target", metavar="T", help="What to compile for it.  [default: the device's]")
-@click.option("--cpu", type=click.IntRange(min=0), help="The processor.  [default: the device's]")
-@click.option("--runs", default=15, show_default=True, type=click.IntRange(3, 1000))
-@click.option("--cool-down", default=0.0, show_default=True, type=click.FloatRange(0, 600))
-@click.option("--jobs", type=click.IntRange(min=1), help="Compilers at a time.  [default: all]")
+@device_option
+@device_target_option
+@device_cpu_option
+@click.option(
+    "--runs", default=15, show_default=True, type=click.IntRange(3, 1000), help="Of each kernel."
+)
+@click.option(
+    "--cool-down",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 600),
+    help="Seconds of rest between measurements.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes that compile.  [default: one a processor]",
+)
 @click.option("--build-only", is_flag=True, help="Plan and compile, and measure another time.")
 @click.option(
     "--check", metavar="N", type=click.IntRange(min=2),
     help="Also measure N random networks of the space whole, and compare.",
 )  # fmt: skip
-@click.option("--seed", default=0, show_default=True, help="Of the choice of networks.")
+@seed_option("Of the choice of networks.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Also write the table to this folder."
 )
@@ -64,7 +84,7 @@ def command(
     cpu: int | None,
     runs: int,
     cool_down: float,
-    jobs: int | None,
+    workers: int | None,
     build_only: bool,
     check: int | None,
     seed: int,
@@ -91,9 +111,7 @@ def command(
     checked = [] if build_only else chosen_networks(space, check, seed)
     folder = records_folder(chosen.name)
     records = Records(folder / FILE)
-    if records.damaged:
-        lines = ", ".join(map(str, records.damaged[:5]))
-        click.echo(f"mnv3gen: warning: {folder / FILE}: skipped damaged lines {lines}", err=True)
+    warn_of_damage(records.journal)
     protocol = Protocol(cpu=chosen.cpu, runs=runs, warmup=2, cool_down=cool_down)
     if space is not None and not (networks or all_networks):
         protocol = _of_space(space, compiled_for, folder, protocol)
@@ -106,7 +124,7 @@ def command(
     try:
         with tempfile.TemporaryDirectory(prefix="mnv3gen-") as own:
             bundles = compile_networks(checked, compiled_for, Path(own))
-            summary = measure_kernels(measurer, wanted, folder, jobs, build_only)
+            summary = measure_kernels(measurer, wanted, folder, workers, build_only)
             if bundles:
                 summary["check"] = check_networks(bundles, measurer, folder)
     finally:
@@ -154,7 +172,7 @@ def measure_kernels(
     measurer: KernelMeasurer,
     networks: Sequence[Network | Model],
     folder: Path,
-    jobs: int | None = None,
+    workers: int | None = None,
     build_only: bool = False,
 ) -> dict[str, Any]:
     """Plan, compile, measure, each with its bar."""
@@ -163,6 +181,7 @@ def measure_kernels(
 
     target = measurer.target
     plans = table.open_plans(target, folder)
+    warn_of_damage(plans.journal)
     pieces = len(plans.new_pieces(networks))
     with counted("plan", pieces) as advance:
         codes = table.plan(plans, networks, advance)
@@ -175,7 +194,7 @@ def measure_kernels(
         "known": len(timed) - len(waiting),
     }
     with counted("compile", table.count_batches(waiting)) as advance:
-        batches = list(table.build(waiting, target, advance, jobs))
+        batches = list(table.build(waiting, target, advance, workers))
     if not build_only:
         with counted("measure", len(waiting)) as advance:
             measurer.advance = advance

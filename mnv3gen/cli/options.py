@@ -89,10 +89,47 @@ def several_forms_options(command: Command) -> Command:
     return command
 
 
+def seed_option(what: str) -> Callable[[Command], Command]:
+    """Add --seed, a whole number of which chance depends; `what` is decided by it."""
+    return click.option(
+        "--seed", default=0, show_default=True, type=click.IntRange(min=0), help=what
+    )
+
+
 input_shape_option = click.option(
     "--input-shape", metavar="HxW", help="Of an ONNX file that leaves it open."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for scripts.")
+weights_option = click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    help="A safetensors file.  [default: seeded random weights]",
+)
+weights_seed_option = seed_option("Of the random weights.")
+limit_option = click.option("--limit", type=click.IntRange(min=1), help="At most so many pictures.")
+executor_option = click.option(
+    "--executor",
+    default="auto",
+    show_default=True,
+    help="native, unicorn (emulated in process), qemu (where installed), or auto.",
+)
+device_option = click.option(
+    "--device", default="local", show_default=True, help="See `mnv3gen devices`."
+)
+device_target_option = click.option(
+    "--target", metavar="T", help="What to compile for it.  [default: the device's]"
+)
+device_cpu_option = click.option(
+    "--cpu", type=click.IntRange(min=0), help="The processor.  [default: the device's]"
+)
+latency_option = click.option(
+    "--latency", default="table", show_default=True, help="table, model or compile."
+)
+table_option = click.option(
+    "--table",
+    type=click.Path(path_type=Path),
+    help="A folder by `latency-table -o`.  [default: what was measured on the device]",
+)
 
 
 def _options(

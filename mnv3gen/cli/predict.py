@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnv3gen.cli.options import json_option, network_options
+from mnv3gen.cli.options import (
+    device_option,
+    device_target_option,
+    json_option,
+    network_options,
+    table_option,
+)
 from mnv3gen.tables.network import Network
 
 if TYPE_CHECKING:
@@ -25,26 +31,27 @@ Examples:
   mnv3gen predict somebody_elses.onnx --input-shape 48x192 --device pi
   mnv3gen predict mobilenet_v3_large --width 0.75 --table table/ --json
 """
-LISTED = 12  # kernels
 
 
 @click.command(epilog=EPILOG)
 @network_options(onnx=True)
-@click.option("--device", default="local", show_default=True, help="See `mnv3gen devices`.")
-@click.option("--target", metavar="T", help="What it is compiled for.  [default: the device's]")
+@device_option
+@device_target_option
+@table_option
 @click.option(
-    "--table",
-    type=click.Path(path_type=Path),
-    help="A folder by `latency-table -o`.  [default: what was measured on the device]",
+    "--top",
+    default=12,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Print so many kernels, those that take longest.",
 )
-@click.option("--all-kernels", is_flag=True, help="List every call, not the longest only.")
 @json_option
 def command(
     network: Network | Imported,
     device: str,
     target: str | None,
     table: Path | None,
-    all_kernels: bool,
+    top: int,
     as_json: bool,
 ) -> None:
     """Predict the latency of NETWORK on a device, without running it.
@@ -64,7 +71,7 @@ def command(
     if as_json:
         click.echo(json.dumps(_dictionary(network.name, prediction, predictor), indent=1))
     else:
-        click.echo(_text(prediction, predictor, None if all_kernels else LISTED))
+        click.echo(_text(prediction, predictor, top))
 
 
 def _dictionary(name: str, prediction: Prediction, predictor: Predictor) -> dict[str, Any]:
@@ -84,7 +91,7 @@ def _dictionary(name: str, prediction: Prediction, predictor: Predictor) -> dict
     }
 
 
-def _text(prediction: Prediction, predictor: Predictor, most: int | None) -> str:
+def _text(prediction: Prediction, predictor: Predictor, top: int) -> str:
     parts = prediction.parts
     guessed = [part for part in parts if not part.measured]
     lines = [
@@ -95,10 +102,9 @@ def _text(prediction: Prediction, predictor: Predictor, most: int | None) -> str
     ]
     if guessed and predictor.model is not None:
         lines.append(f"guesses   off by {predictor.model.error:.0%} (standard deviation)")
-    shown = sorted(parts, key=lambda part: -part.ms)[:most] if most else list(parts)
-    lines += [_row(part) for part in shown]
-    if most and len(parts) > most:
-        lines.append(f"{'':9} and {len(parts) - most} more; --all-kernels lists them")
+    lines += [_row(part) for part in sorted(parts, key=lambda part: -part.ms)[:top]]
+    if len(parts) > top:
+        lines.append(f"{'':9} and {len(parts) - top} more; --top {len(parts)} lists them")
     return "\n".join(lines)
 
 

@@ -42,7 +42,7 @@ LOOP_HEADINGS = (
 )
 @click.option("--cycles", is_flag=True, help="Model the cycles of the target's core (aarch64).")
 @click.option(
-    "--runs", default=100, show_default=True, type=click.IntRange(1, 100_000), help="Timed rounds."
+    "--runs", default=100, show_default=True, type=click.IntRange(1, 100_000), help="Timed."
 )
 @click.option("--top", type=click.IntRange(min=1), help="Print so many kernels.  [default: all]")
 @click.option("--plot", type=click.Path(path_type=Path), help="Write bars (.png, .svg, .pdf).")

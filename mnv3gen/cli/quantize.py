@@ -17,7 +17,13 @@ from mnv3gen.cli.integers import (
 )
 from mnv3gen.cli.mixing import as_json as mixed_as_json
 from mnv3gen.cli.mixing import measured_sensitivity, mixed_of, print_mixed
-from mnv3gen.cli.options import json_option, network_options
+from mnv3gen.cli.options import (
+    json_option,
+    limit_option,
+    network_options,
+    weights_option,
+    weights_seed_option,
+)
 from mnv3gen.tables.network import Network
 
 if TYPE_CHECKING:
@@ -45,14 +51,10 @@ REPORTED = 32  # pictures that the int8 network is compared with float32 on
 
 @click.command(epilog=EPILOG)
 @network_options(onnx=True)
-@click.option(
-    "--weights",
-    type=click.Path(path_type=Path),
-    help="A safetensors file.  [default: seeded random weights]",
-)
-@click.option("--seed", default=0, show_default=True, help="Of the random weights.")
+@weights_option
+@weights_seed_option
 @calibration_option(required=True)
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many pictures.")
+@limit_option
 @quantization_options
 @click.option(
     "--target", default="host", show_default=True, help="That --mixed is to cost little on."

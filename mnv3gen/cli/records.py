@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mnv3gen.cli.damage import warn_of_damage
 from mnv3gen.cli.options import json_option
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def command() -> None:
 
 @command.command("list", epilog="\b\nExamples:\n  mnv3gen records list pi --kind network")
 @click.argument("device", required=False)
-@click.option("--kind", type=click.Choice(["kernel", "network"]))
+@click.option("--kind", type=click.Choice(["kernel", "network"]), help="Only of this kind.")
 @json_option
 def list_command(device: str | None, kind: str | None, as_json: bool) -> None:
     """List the records of DEVICE, or how many each device has."""
@@ -110,9 +111,7 @@ def _open(device: str, must_exist: bool = True) -> Records:
         name = device if known else find_device(device).name
         path = records_folder(name) / FILE
     records = read_records(path) if must_exist else Records(path)
-    if records.damaged:
-        lines = ", ".join(map(str, records.damaged[:5]))
-        click.echo(f"mnv3gen: warning: {path}: skipped damaged lines {lines}", err=True)
+    warn_of_damage(records.journal)
     return records
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnv3gen.cli.options import json_option
+from mnv3gen.cli.options import json_option, seed_option
 from mnv3gen.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ EPILOG = """\b
 Examples:
   mnv3gen report s/ n/ -o report.html         a page on searches, see `report search --help`
   mnv3gen report paper                        what is known, beside the paper's milliseconds
-  mnv3gen report paper --table 3 --plot plots/ --json
+  mnv3gen report paper --table 3 -o plots/ --json
   mnv3gen report paper --table 3 --model      compile and model what is missing or out of date
   mnv3gen report paper --table 3 --measure    also measure the networks on this machine
   mnv3gen report cycles --groups 10           modelled cycles beside this machine's, by kernel
@@ -76,7 +76,7 @@ def command() -> None:
 @click.option(
     "--device", default="local", show_default=True, help="Whose times stand in the last column."
 )
-@click.option("--plot", type=click.Path(path_type=Path), help="A folder for scatter plots.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A folder for scatter plots.")
 @json_option
 def paper(
     tables: tuple[str, ...],
@@ -84,7 +84,7 @@ def paper(
     model: bool,
     measure: bool,
     device: str,
-    plot: Path | None,
+    output: Path | None,
     as_json: bool,
 ) -> None:
     """Tables 3 to 7's latencies beside modelled cycles of our binaries for these phones.
@@ -98,8 +98,8 @@ def paper(
     from mnv3gen.cycles.figures import read_figures
     from mnv3gen.cycles.published_latency import TABLES, cells
 
-    if plot is not None:
-        _check_plot(plot)
+    if output is not None:
+        _check_plot(output)
     wanted = cells([int(each) for each in tables] or TABLES)
     figures = _modelled(wanted, form) if model else read_figures()
     measured = _measured(wanted, device, measure)
@@ -110,8 +110,8 @@ def paper(
         for column in columns:
             _print(column, measured, device)
         _print_rest(wanted, figures, form)
-    if plot is not None:
-        for path in scatter(columns, plot):
+    if output is not None:
+        for path in scatter(columns, output):
             click.echo(f"plot          {path}", err=as_json)
 
 
@@ -120,7 +120,7 @@ def _check_plot(folder: Path) -> None:
 
     if importlib.util.find_spec("matplotlib") is None:
         raise InputError(
-            "matplotlib is not installed", place="--plot", expected="pip install 'mnv3gen[plot]'"
+            "matplotlib is not installed", place="--output", expected="pip install 'mnv3gen[plot]'"
         )
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -222,8 +222,14 @@ def _print_rest(wanted: list[Cell], figures: dict[tuple[str, str], Figure], form
 
 
 @command.command(epilog="\b\nExamples:\n  mnv3gen report cycles --groups 10")
-@click.option("--groups", default=8, show_default=True, type=click.IntRange(2, 100))
-@click.option("--seed", default=0, show_default=True, help="Of the choice of kernels.")
+@click.option(
+    "--groups",
+    default=8,
+    show_default=True,
+    type=click.IntRange(2, 100),
+    help="Kernels, in ten schedules each.",
+)
+@seed_option("Of the choice of kernels.")
 @json_option
 def cycles(groups: int, seed: int, as_json: bool) -> None:
     """Modelled cycles beside those that this machine takes (x86-64): kernels in ten schedules each.

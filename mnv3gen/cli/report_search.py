@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mnv3gen.cli.options import json_option
+from mnv3gen.cli.options import device_target_option, json_option
 from mnv3gen.errors import InputError
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ SUFFIXES = (".html", ".htm")
 @click.option(
     "--device", default="local", show_default=True, help="Where --measure and --run measure."
 )
-@click.option("--target", metavar="T", help="What to compile for it.  [default: the device's]")
-@click.option("--title", default="Searched networks", show_default=True)
+@device_target_option
+@click.option("--title", default="Searched networks", show_default=True, help="Of the page.")
 @json_option
 def command(
     folders: tuple[str, ...],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnv3gen.cli.options import json_option
+from mnv3gen.cli.options import executor_option, json_option
 from mnv3gen.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,12 +43,7 @@ Examples:
     help="Score that detections exceed.",
 )
 @click.option("--labels", type=click.Path(path_type=Path), help="Class names, one a line.")
-@click.option(
-    "--executor",
-    default="auto",
-    show_default=True,
-    help="native, unicorn (emulated in process), qemu (where installed), or auto.",
-)
+@executor_option
 @click.option(
     "-o",
     "--output",

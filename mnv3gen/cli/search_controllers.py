@@ -29,9 +29,17 @@ COMPARED = ("random", "evolution", "library", "ppo")
 @click.option("--space", default="mini", show_default=True, help="A small one.")
 @click.option("--truth", metavar="F", help="Its table, by `search tabulate`.  [default: SPACE's]")
 @click.option("--controller", "controllers", multiple=True, help="Several.  [default: four]")
-@click.option("--trials", default=128, show_default=True, type=click.IntRange(1, 100_000))
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1, 1000))
-@click.option("--target-ms", type=click.FloatRange(0, min_open=True), help="[default: the median]")
+@click.option(
+    "--trials", default=128, show_default=True, type=click.IntRange(1, 100_000), help="Of each."
+)
+@click.option(
+    "--seeds", default=3, show_default=True, type=click.IntRange(1, 1000), help="Runs of each."
+)
+@click.option(
+    "--target-ms",
+    type=click.FloatRange(0, min_open=True),
+    help="TAR of the reward.  [default: the median of all networks]",
+)
 @json_option
 def command(
     space: str,

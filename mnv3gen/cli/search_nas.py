@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnv3gen.cli.options import json_option
+from mnv3gen.cli.options import (
+    device_option,
+    device_target_option,
+    json_option,
+    latency_option,
+    seed_option,
+    table_option,
+)
+from mnv3gen.cli.restarting import remove_earlier, restart_option
 
 if TYPE_CHECKING:
     from mnv3gen.devices.device import Device
@@ -36,8 +44,8 @@ EPOCHS = {"proxy": 3, "supernet": 20}
 
 @click.command(epilog=EPILOG)
 @click.option("--space", default="v3-small", show_default=True, help="A name or a file; see below.")
-@click.option("--device", default="local", show_default=True, help="Where latency is of.")
-@click.option("--target", metavar="T", help="What to compile for it.  [default: the device's]")
+@device_option
+@device_target_option
 @click.option(
     "--target-ms", required=True, type=click.FloatRange(0, min_open=True), help="TAR of the reward."
 )
@@ -49,8 +57,8 @@ EPOCHS = {"proxy": 3, "supernet": 20}
     help="w of ACC x (LAT/TAR)^w: -0.15 for small networks, -0.07 for large ones; hard: 0 up to "
     "TAR and -1 beyond it, for the most accurate network that is fast enough.",
 )
-@click.option("--data", default="digits", show_default=True, help="As `mnv3gen train --data`.")
-@click.option("--images", default=0, type=click.IntRange(0), help="To learn from.  [default: all]")
+@click.option("--data", default="digits", show_default=True, help="As `mnv3gen train` takes it.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many pictures to learn from.")
 @click.option("--trials", default=300, show_default=True, type=click.IntRange(1), help="In all.")
 @click.option("--controller", default="ppo", show_default=True, help="See below.")
 @click.option(
@@ -60,26 +68,30 @@ EPOCHS = {"proxy": 3, "supernet": 20}
     type=click.Choice(sorted(EPOCHS)),
     help="Trainings of some epochs, or weights that all candidates share.",
 )
-@click.option("--epochs", type=click.IntRange(1, 100_000), help="[default: proxy 3, supernet 20]")
+@click.option(
+    "--epochs",
+    type=click.IntRange(1, 100_000),
+    help="Of the evaluator's trainings.  [default: proxy 3, supernet 20]",
+)
 @click.option("--batch", default=128, show_default=True, type=click.IntRange(1), help="Of a step.")
 @click.option(
     "--supernet", type=click.Path(path_type=Path), help="Its folder.  [default: OUTPUT/supernet]"
 )
-@click.option("--latency", default="table", show_default=True, help="table, model or compile.")
-@click.option(
-    "--table",
-    type=click.Path(path_type=Path),
-    help="A folder by `latency-table -o`.  [default: what was measured on the device]",
-)
+@latency_option
+@table_option
 @click.option(
     "--finalists", default=5, show_default=True, type=click.IntRange(0), help="To measure whole."
 )
 @click.option(
     "--ray", default="auto", show_default=True, metavar="A", help="auto, off, or an address."
 )
-@click.option("--workers", type=click.IntRange(1), help="Of Ray.  [default: one a processor]")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of all chance.")
-@click.option("--restart", is_flag=True, help="Begin anew, whatever the folder has.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes that train, of Ray.  [default: one a processor]",
+)
+@seed_option("Of all chance.")
+@restart_option
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="The search's folder."
 )
@@ -90,11 +102,12 @@ def command(restart: bool, as_json: bool, **chosen: Any) -> None:
     from mnv3gen.cli.train import need_torch
 
     need_torch()
-    from mnv3gen.search.session import remove_search, search
+    from mnv3gen.search.session import search
+    from mnv3gen.search.settings import FILE
 
     request = _request(**chosen)
     if restart:
-        remove_search(request.folder)
+        remove_earlier(request.folder, FILE, "search")
     if request.latency == "table" and request.table is None:
         _measure_missing(request.space, request.device, as_json)
         _calibrate(request.space, request.device)
@@ -113,6 +126,7 @@ def _request(
     controller: str,
     latency: str,
     data: str,
+    limit: int | None,
     **chosen: Any,
 ) -> Request:
     """The request, checked as far as that costs nothing."""
@@ -138,6 +152,7 @@ def _request(
         evaluator=evaluator,
         epochs=epochs or EPOCHS[evaluator],
         latency=latency,
+        images=limit or 0,
         **chosen,
     )
 

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnv3gen.cli.options import form_options, json_option
+from mnv3gen.cli.options import (
+    device_cpu_option,
+    device_option,
+    device_target_option,
+    form_options,
+    json_option,
+    latency_option,
+    seed_option,
+    table_option,
+)
+from mnv3gen.cli.restarting import remove_earlier, restart_option
 
 if TYPE_CHECKING:
     from mnv3gen.devices.device import Device
@@ -42,18 +52,19 @@ SECONDS = 0.1  # of a turn, when two networks are compared
 @click.command(epilog=EPILOG)
 @click.argument("network")
 @form_options
-@click.option("--target-ms", required=True, type=click.FloatRange(0, min_open=True))
+@click.option(
+    "--target-ms",
+    required=True,
+    type=click.FloatRange(0, min_open=True),
+    help="The latency to reach.",
+)
 @click.option("--data", "spec", required=True, help="As `mnv3gen train` takes it.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Of NETWORK.  [default: trained]")
-@click.option("--device", default="local", show_default=True, help="See `mnv3gen devices`.")
-@click.option("--target", metavar="T", help="What to compile for it.  [default: the device's]")
-@click.option("--cpu", type=click.IntRange(min=0), help="The processor.  [default: the device's]")
-@click.option("--latency", default="table", show_default=True, help="table, model or compile.")
-@click.option(
-    "--table",
-    type=click.Path(path_type=Path),
-    help="A folder by `latency-table -o`, for --latency.",
-)
+@device_option
+@device_target_option
+@device_cpu_option
+@latency_option
+@table_option
 @click.option(
     "--metric",
     default="ratio",
@@ -75,14 +86,16 @@ SECONDS = 0.1  # of a turn, when two networks are compared
     type=click.FloatRange(0.001, 0.5),
     help="The part of the seed's latency that a step saves.",
 )
-@click.option("--divisor", default=8, show_default=True, type=click.IntRange(1, 64))
+@click.option(
+    "--divisor", default=8, show_default=True, type=click.IntRange(1, 64), help="Of all widths."
+)
 @click.option(
     "--fine-tune", default=200, show_default=True, type=click.IntRange(1), help="Steps a proposal."
 )
 @click.option(
     "--fine-tune-rate",
     type=click.FloatRange(0, min_open=True),
-    help="[default: a quarter of the recipe's]",
+    help="Its learning rate.  [default: a quarter of the recipe's]",
 )
 @click.option(
     "--hold-out",
@@ -93,7 +106,13 @@ SECONDS = 0.1  # of a turn, when two networks are compared
 )
 @click.option("--recipe", default="modern", show_default=True, help="A name, or a TOML file.")
 @click.option("--batch", type=click.IntRange(1, 1_000_000), help="Instead of the recipe's.")
-@click.option("--seed-epochs", default=8, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--seed-epochs",
+    default=8,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Of training the seed, without --weights.",
+)
 @click.option(
     "--final-epochs",
     default=30,
@@ -102,10 +121,18 @@ SECONDS = 0.1  # of a turn, when two networks are compared
     help="Of training from scratch; 0 keeps the weights of the last step.",
 )
 @click.option("--final-minutes", type=click.FloatRange(0.05), help="Instead of --final-epochs.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of all chance.")
+@seed_option("Of all chance.")
 @click.option("--compute", default="auto", show_default=True, help="What trains: cpu, cuda, auto.")
 @click.option("--threads", type=click.IntRange(1, 1024), help="Of a CPU.  [default: torch's]")
-@click.option("-o", "--output", "folder", required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The search's folder.",
+)
+@restart_option
 @json_option
 def command(
     device: str,
@@ -113,18 +140,22 @@ def command(
     cpu: int | None,
     table: Path | None,
     threads: int | None,
+    restart: bool,
     as_json: bool,
     **chosen: Any,
 ) -> None:
     """Shrink NETWORK, a name of the zoo or a .bneck file, to a latency on a device."""
     from mnv3gen.cli.train import need_torch
     from mnv3gen.devices.device import find_device, target_name
+    from mnv3gen.search.netadapt.request import FILE
 
     torch = need_torch()
     if threads is not None:
         torch.set_num_threads(threads)
     found = find_device(device, target, cpu)
     request = _request(found.name, target_name(found), **chosen)
+    if restart:
+        remove_earlier(request.folder, FILE, "NetAdapt run")
     if not as_json:
         _echo(request)
     outcome = _run(request, found, table, as_json)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from mnv3gen.cli.options import json_option
 from mnv3gen.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,8 +26,11 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--space", metavar="S", help="The space's file.  [default: by its name]")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A .tsv file.")
-def command(folder: Path, space: str | None, output: Path) -> None:
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="A .tsv file to write."
+)
+@json_option
+def command(folder: Path, space: str | None, output: Path, as_json: bool) -> None:
     """Write the table of a space from FOLDER, a search that tried all of its networks."""
     from dataclasses import replace
 
@@ -45,12 +50,13 @@ def command(folder: Path, space: str | None, output: Path) -> None:
     if contents_of(loaded) != settings.contents:
         raise InputError("the search was of another space", place=str(folder), found=loaded.name)
     table = f"--table {settings.table} " if settings.table else ""
+    limit = f"--limit {settings.images} " if settings.images else ""
     images = {trial.accuracy.images for trial in trials if trial.accuracy is not None}
     made = [
         f"Every network of {loaded.name}, made by:",
         *_measuring(settings),
         f"  mnv3gen search nas --space {settings.space} --device {settings.device} "
-        f"--target-ms {settings.target_ms:g} --data {settings.data} --images {settings.images} "
+        f"--target-ms {settings.target_ms:g} --data {settings.data} {limit}"
         f"--evaluator {settings.evaluator} --epochs {settings.epochs} --batch {settings.batch} "
         f"--controller exhaustive --latency {settings.latency} {table}--seed {settings.seed} "
         f"--trials {loaded.size} --finalists 0 -o m/",
@@ -59,7 +65,10 @@ def command(folder: Path, space: str | None, output: Path) -> None:
         f"the target {settings.target}; mnv3gen {settings.version}.",
     ]
     count = write_truth(output, loaded, trials, made)
-    click.echo(f"table     {output}, {count} networks")
+    if as_json:
+        click.echo(json.dumps({"table": str(output), "networks": count}, indent=1))
+    else:
+        click.echo(f"table     {output}, {count} networks")
 
 
 def _measuring(settings: Settings) -> list[str]:

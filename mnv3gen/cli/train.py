@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnv3gen.cli.options import form_options, json_option
+from mnv3gen.cli.options import form_options, json_option, seed_option
+from mnv3gen.cli.restarting import remove_earlier, restart_option
 from mnv3gen.errors import InputError, Mnv3genError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ The same command goes on with a run that was killed. Then:
 @click.option("--minutes", type=click.FloatRange(0.05), help="Train for so long instead.")
 @click.option("--batch", type=click.IntRange(1, 1_000_000), help="Of all processes together.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="At the recipe's batch.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of all chance.")
+@seed_option("Of all chance.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
 @click.option("--threads", type=click.IntRange(1, 1024), help="Of a CPU.  [default: torch's]")
 @click.option(
@@ -77,7 +78,7 @@ The same command goes on with a run that was killed. Then:
 @click.option(
     "--int8", is_flag=True, help="Learn with the int8 network's rounding; --from trained weights."
 )
-@click.option("--restart", is_flag=True, help="Begin anew, whatever the folder has.")
+@restart_option
 @click.option(
     "-o",
     "--output",
@@ -104,14 +105,15 @@ def command(
     torch = need_torch()
     if threads is not None:
         torch.set_num_threads(threads)
-    from mnv3gen.cli.training import Printer, remove_run
+    from mnv3gen.cli.training import Printer
     from mnv3gen.tables.zoo import resolve
     from mnv3gen.train.session import check, train
+    from mnv3gen.train.state import STATE
 
     found = resolve(network, width, resolution, classes, variant)
     request = _request(found, classes, output or Path("runs") / found.name, **chosen)
     if restart:
-        remove_run(request.folder)
+        remove_earlier(request.folder, STATE, "run")
     check(request)
     quiet = as_json or not _first()
     if not quiet:

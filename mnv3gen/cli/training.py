@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from mnv3gen.cli.live import Live
-from mnv3gen.errors import InputError
 from mnv3gen.train.session import Moment, Watcher
-from mnv3gen.train.state import STATE, EpochRow
+from mnv3gen.train.state import EpochRow
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -65,15 +60,3 @@ def _left(seconds: float) -> str:
         return "?"
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
-
-
-def remove_run(folder: Path) -> None:
-    """Remove an earlier run; InputError for a folder that is something else."""
-    if not folder.exists():
-        return
-    if not (folder / STATE).is_file():
-        raise InputError(
-            "not the folder of a run", place=str(folder), expected=f"one with a {STATE}"
-        )
-    shutil.rmtree(folder)
-    click.echo(f"removed   {folder}/", err=True)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnv3gen.cli.options import form_options, input_shape_option, json_option
+from mnv3gen.cli.damage import warn_of_damage
+from mnv3gen.cli.options import form_options, input_shape_option, json_option, seed_option
 from mnv3gen.cli.tuned_rows import HEADING, row
 from mnv3gen.errors import InputError
 from mnv3gen.tables.network import Network
@@ -56,9 +57,11 @@ LISTED = 20  # kernels at the end of a run
 @click.option(
     "--minutes", type=click.FloatRange(min=0), default=10.0, show_default=True, help="The budget."
 )
-@click.option("--seed", default=0, show_default=True, help="Of the choice of candidates.")
+@seed_option("Of the choice of candidates.")
 @click.option("--commit", is_flag=True, help="Also write tuning_logs/<target>/ of the checkout.")
-@click.option("--fresh", is_flag=True, help="Set the measurements of earlier runs aside.")
+@click.option(
+    "--restart", is_flag=True, help="Begin anew: measurements of earlier runs are set aside."
+)
 @json_option
 def command(
     networks: tuple[str, ...],
@@ -74,7 +77,7 @@ def command(
     minutes: float,
     seed: int,
     commit: bool,
-    fresh: bool,
+    restart: bool,
     as_json: bool,
 ) -> None:
     """Tune the kernels of NETWORKS for this machine (default mobilenet_v3_large).
@@ -98,14 +101,14 @@ def command(
     if device == "modelled":
         from mnv3gen.cli.tune_modelled import tune_modelled
 
-        tune_modelled(forms, chosen, int8, minutes, seed, commit, fresh, as_json)
+        tune_modelled(forms, chosen, int8, minutes, seed, commit, restart, as_json)
         return
     from mnv3gen.tune.fallbacks import Fallbacks
     from mnv3gen.tune.start import session_of
 
     interrupted = False
-    with session_of(forms, chosen, seed, fresh, int8) as session:
-        _warn_of_damage(session)
+    with session_of(forms, chosen, seed, restart, int8) as session:
+        warn_of_damage(session.trials.journal, session.comparisons.journal)
         fallbacks = Fallbacks(session)
         with _shown(minutes) as observe:
             session.observe = observe
@@ -138,13 +141,6 @@ def _run(session: Session, fallbacks: Fallbacks, minutes: float) -> None:
 
 def _warn(problem: str) -> None:
     click.echo(f"mnv3gen: warning: {problem}", err=True)
-
-
-def _warn_of_damage(session: Session) -> None:
-    for journal in (session.trials.journal, session.comparisons.journal):
-        if journal.damaged:
-            lines = ", ".join(map(str, journal.damaged[:5]))
-            _warn(f"{journal.path}: skipped damaged lines {lines}")
 
 
 def _check_target(target: Target) -> None:

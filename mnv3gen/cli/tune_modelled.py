@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mnv3gen.cli.damage import warn_of_damage
 from mnv3gen.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def tune_modelled(
     minutes: float,
     seed: int,
     commit: bool,
-    fresh: bool,
+    restart: bool,
     as_json: bool,
 ) -> None:
     """Search, keep the records in the user's log, and write the committed one if asked."""
@@ -48,9 +49,10 @@ def tune_modelled(
         )
     model = model_of(target)
     trials = own_folder() / target.name / TRIALS
-    if fresh and trials.is_file():
+    if restart and trials.is_file():
         trials.replace(trials.with_name(f"{trials.name}.before"))
     journal = Journal(trials, ModelledTrial)
+    warn_of_damage(journal)
     interrupted = False
     with tempfile.TemporaryDirectory(prefix="mnv3gen-tune-") as folder, _shown() as observe:
         search = ModelledSearch(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mnv3gen.compile.bundle import Bundle
 from mnv3gen.errors import InputError
-from mnv3gen.run import run_bundle
+from mnv3gen.run import running
 
 Array = npt.NDArray[np.float32]
 
@@ -87,12 +87,13 @@ def agreements(
     Bundles for this machine are run natively, others emulated.
     """
     found = Agreements([Agreement(output.name) for output in first.manifest.outputs])
-    for data in inputs:
-        pairs = [run_bundle(bundle, data, executor)[1].values() for bundle in (first, second)]
-        for agreement, ours, theirs in zip(found.outputs, *pairs, strict=True):
-            agreement.add(ours, theirs)
-        found.inputs += 1
-        advance()
+    with running(first, executor) as one, running(second, executor) as other:
+        for data in inputs:
+            pairs = [run(data)[1].values() for run in (one, other)]
+            for agreement, ours, theirs in zip(found.outputs, *pairs, strict=True):
+                agreement.add(ours, theirs)
+            found.inputs += 1
+            advance()
     return found
 
 

@@ -59,6 +59,13 @@ class Buffer:
         """Where the buffer itself starts: a multiple of 64."""
         return self.pages + self.start
 
+    def fill(self, uc: Uc, data: bytes | None = None) -> None:
+        """Lay guards around it, and ``data`` into it; without data the guards' bytes."""
+        frame = guarded(self.length, self.start, self.size)
+        if data is not None:
+            frame[self.start : self.start + self.size] = np.frombuffer(data, np.uint8)
+        uc.mem_write(self.pages, frame.tobytes())
+
     def read(self, uc: Uc) -> bytes:
         """The buffer's bytes, once the guards around it are found whole."""
         frame = np.frombuffer(uc.mem_read(self.pages, self.length), np.uint8)
@@ -101,12 +108,10 @@ class Memory:
         protection = UC_PROT_READ if data is not None else UC_PROT_READ | UC_PROT_WRITE
         pages, length = self._map(size, protection)
         start = length - _up(size, ALIGNMENT)
-        frame = guarded(length, start, size)
-        if data is not None:
-            frame[start : start + size] = np.frombuffer(data, np.uint8)
-        self._uc.mem_write(pages, frame.tobytes())
         self.regions.append(Region(name, pages + start, size))
-        return Buffer(name, pages, length, start, size)
+        made = Buffer(name, pages, length, start, size)
+        made.fill(self._uc, data)
+        return made
 
     def load(self, library: Library) -> int:
         """Map and patch a library; gives the address at which its own address 0 lies."""

@@ -20,6 +20,61 @@ _STACK_BYTES = 1 << 20
 _POLL_SECONDS = 0.05
 
 
+class Emulated:
+    """A library in the memory of an emulated processor, of the CPU model ``machine.unicorn``.
+
+    ``prepare`` is given the processor and the address at which the library lies, before any call:
+    the place to add hooks. They are called in another thread than this one.
+    Of a second call nothing has to be translated any more: of small networks that is most of it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        entry: Entry,
+        machine: Machine,
+        prepare: Callable[[Uc, int], object] | None = None,
+    ) -> None:
+        self.entry, self.machine = entry, machine
+        self.cpu, model = find_cpu(machine)
+        self.library = read_library(path, machine.architecture)
+        function = self.library.export(entry.symbol)
+        self.uc = start_cpu(self.cpu, model)
+        self.accesses = watch(self.uc)
+        self.memory = Memory(self.uc)
+        self.base = self.memory.load(self.library)
+        self.function = self.base + function.address
+        self.input = self.memory.buffer("input", entry.input_bytes, bytes(entry.input_bytes))
+        self.output = self.memory.buffer("output", entry.output_bytes)
+        self.workspace = self.memory.buffer("workspace", entry.workspace_bytes)
+        self.stop = self.memory.landing()
+        self.stack = self.memory.stack(_STACK_BYTES)
+        if prepare is not None:
+            prepare(self.uc, self.base)
+
+    def call(self, data: bytes, limit: float | None = None) -> Execution:
+        """Call the function once; its buffers have nothing of an earlier call.
+
+        ``Mnv3genError`` if the call touches memory that is not its own, executes an instruction
+        that the model lacks, returns another number than 0, or takes more than ``limit`` seconds.
+        """
+        uc, buffers = self.uc, (self.input, self.output, self.workspace)
+        for buffer, content in zip(buffers, (data, None, None), strict=True):
+            buffer.fill(uc, content)
+        source, output, workspace = (buffer.address for buffer in buffers)
+        self.cpu.call(uc, (source, output, workspace), self.stack, self.stop)
+        try:
+            seconds = _run(uc, self.function, self.stop, limit)
+        except UcError as error:
+            layout = Layout(self.library, self.base, tuple(self.memory.regions))
+            message = explain(uc, self.cpu, self.machine.unicorn, error, self.accesses, layout)
+            raise Mnv3genError(message) from error
+        self.workspace.read(uc)
+        result = self.output.read(uc)
+        self.entry.check(self.cpu.code(uc))
+        return Execution(result, seconds, "unicorn")
+
+
 def run_emulated(
     path: Path,
     entry: Entry,
@@ -28,38 +83,8 @@ def run_emulated(
     limit: float | None = None,
     prepare: Callable[[Uc, int], object] | None = None,
 ) -> Execution:
-    """Call the library once on the CPU model ``machine.unicorn``.
-
-    ``prepare`` is given the processor and the address at which the library lies, before the call:
-    the place to add hooks. They are called in another thread than this one.
-    ``Mnv3genError`` if the call touches memory that is not its own, executes an instruction that
-    the model lacks, returns another number than 0, or takes more than ``limit`` seconds.
-    """
-    cpu, model = find_cpu(machine)
-    library = read_library(path, machine.architecture)
-    function = library.export(entry.symbol)
-    uc = start_cpu(cpu, model)
-    accesses = watch(uc)
-    memory = Memory(uc)
-    base = memory.load(library)
-    source = memory.buffer("input", entry.input_bytes, data)
-    output = memory.buffer("output", entry.output_bytes)
-    workspace = memory.buffer("workspace", entry.workspace_bytes)
-    stop = memory.landing()
-    arguments = (source.address, output.address, workspace.address)
-    cpu.call(uc, arguments, memory.stack(_STACK_BYTES), stop)
-    if prepare is not None:
-        prepare(uc, base)
-    try:
-        seconds = _run(uc, base + function.address, stop, limit)
-    except UcError as error:
-        layout = Layout(library, base, tuple(memory.regions))
-        message = explain(uc, cpu, machine.unicorn, error, accesses, layout)
-        raise Mnv3genError(message) from error
-    workspace.read(uc)
-    result = output.read(uc)
-    entry.check(cpu.code(uc))
-    return Execution(result, seconds, "unicorn")
+    """Call the library once, as `Emulated` does."""
+    return Emulated(path, entry, machine, prepare).call(data, limit)
 
 
 def _run(uc: Uc, start: int, stop: int, limit: float | None) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mnv3gen.errors import InputError, nearest_names
 from mnv3gen.execute import host
-from mnv3gen.execute.emulator import run_emulated
+from mnv3gen.execute.emulator import Emulated
 from mnv3gen.execute.entry import Entry, Execution, Machine
 from mnv3gen.execute.native import calling
 from mnv3gen.execute.qemu import run_qemu
@@ -70,14 +70,15 @@ def executing(
 ) -> Iterator[Callable[[bytes], Execution]]:
     """A function that calls ``entry`` as `execute` does, for many inputs.
 
-    Natively the library is loaded once; each emulated call starts anew.
+    The library is loaded once, natively or by unicorn; each call by qemu starts anew.
     """
     chosen = choose(machine, executor)
     if chosen == "native":
         with calling(library, entry, machine) as call:
             yield lambda data: call(_checked(data, entry))
     elif chosen == "unicorn":
-        yield lambda data: run_emulated(library, entry, machine, _checked(data, entry))
+        emulated = Emulated(library, entry, machine)
+        yield lambda data: emulated.call(_checked(data, entry))
     elif program is None:
         raise InputError("qemu runs an executable, and none was given", place=str(library))
     else:

@@ -20,7 +20,7 @@ Index: TypeAlias = Any  # an int, or a TIR expression of loop variables
 Value: TypeAlias = Any  # a TIR expression of a number or a vector of some
 
 READ, DATA_CACHE = 0, 1  # llvm.prefetch's second and fourth argument
-NEAR, FAR = 3, 2  # its third: into all levels, or into the L2 cache and beyond
+FAR = 2  # its third: into the L2 cache and beyond, not into the first
 CACHE_LINE = 64  # bytes
 
 
@@ -190,12 +190,12 @@ class Builder:
         self._emit(tirx.DeclBuffer(buffer, data=variable))
         return Memory(buffer, memory.dtype)
 
-    def prefetch(self, memory: Memory, offset: Index, locality: int = FAR) -> None:
-        """Ask for a cache line; an address outside of the memory does no harm."""
+    def prefetch(self, memory: Memory, offset: Index) -> None:
+        """Ask for a cache line in L2; an address outside of the memory does no harm."""
         from tvm import tirx
 
         address = tirx.op.address_of(tirx.BufferLoad(memory.buffer, [_index(offset)]))
-        arguments = [tirx.const(number, "int32") for number in (READ, locality, DATA_CACHE)]
+        arguments = [tirx.const(number, "int32") for number in (READ, FAR, DATA_CACHE)]
         call = tirx.call_llvm_intrin("void", "llvm.prefetch", address, *arguments)
         self._emit(tirx.Evaluate(call))
 

@@ -9,6 +9,7 @@ from mnv3gen.errors import InputError
 from mnv3gen.measure.model import MODEL
 from mnv3gen.measure.records import FILE, Records
 from mnv3gen.measure.table import PLANS
+from mnv3gen.run import replacing_file
 
 KERNELS = "kernels.tsv"
 FILES = (FILE, PLANS, MODEL, KERNELS)
@@ -20,7 +21,7 @@ def write(source: Path, folder: Path) -> None:
     InputError if the folder holds something else.
     """
     if folder.exists() and (
-        not folder.is_dir() or any(it.name not in FILES for it in folder.iterdir())
+        not folder.is_dir() or not all(_is_ours(it.name) for it in folder.iterdir())
     ):
         raise InputError(
             "will not write among other files",
@@ -30,12 +31,15 @@ def write(source: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in (FILE, PLANS, MODEL):
         if (source / name).is_file():
-            temporary = folder / f".{name}"
-            shutil.copy(source / name, temporary)
-            temporary.replace(folder / name)
-    temporary = folder / f".{KERNELS}"
-    temporary.write_text(_table(source / FILE), encoding="utf-8")
-    temporary.replace(folder / KERNELS)
+            with replacing_file(folder / name) as temporary:
+                shutil.copy(source / name, temporary)
+    with replacing_file(folder / KERNELS) as temporary:
+        temporary.write_text(_table(source / FILE), encoding="utf-8")
+
+
+def _is_ours(name: str) -> bool:
+    """A file of a table, or what is left of one where the process was killed."""
+    return name in FILES or any(name.startswith(f".{own}.") for own in FILES)
 
 
 def _table(path: Path) -> str:

@@ -15,6 +15,7 @@ from mnv3gen.compile.kernels import machine_code
 from mnv3gen.compile.link import link_program
 from mnv3gen.compile.sources import TEMPLATES, write_support
 from mnv3gen.measure.kernel import MOST_PARTS, Built, Code, build_code
+from mnv3gen.run import replacing_file
 from mnv3gen.targets import Target
 
 TEMPLATE = Path(__file__).resolve().parent / "templates" / "kernels.c"
@@ -39,10 +40,8 @@ def cached_program(codes: Sequence[Code], target: Target) -> Path:
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mnv3gen-") as folder:
         program = build_program(codes, target, Path(folder).resolve())
-        with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as fresh:
-            fresh.write(program.read_bytes())
-        shutil.copymode(program, fresh.name)
-        Path(fresh.name).replace(place)
+        with replacing_file(place) as temporary:
+            shutil.copy(program, temporary)
     return place
 
 

@@ -27,7 +27,8 @@ def to_qdq_onnx(quantized: Quantized) -> onnx.ModelProto:
     """A model that takes and returns float32, NCHW, batch 1.
 
     Activations are uint8 with one scale a tensor, weights int8 with one a channel: what engines on
-    x86 are fastest with. Float nodes stay float.
+    x86 are fastest with. Float nodes stay float. A classifier's sums become its outputs as ours do,
+    without a rounding to 8 bits: by Gemm, which engines compute of integers to float32.
     """
     return _Printer(quantized).model()
 
@@ -47,6 +48,7 @@ class _Printer:
 
         graph = self.quantized.graph
         integers = [conv for conv in graph.convolutions if conv.name in self.quantized.constants]
+        last = {conv.name: conv for conv in integers if self._is_product(conv)}
         made = {
             conv.name: f"{conv.name}.linear"
             for conv in integers
@@ -59,6 +61,9 @@ class _Printer:
         wanted = self._wanted()
         self._pair(graph.input, scales, None)
         for node in self.float_model.graph.node:
+            if node.output[0] in last:
+                self._product(last[node.output[0]])
+                continue
             changed = onnx.NodeProto()
             changed.CopyFrom(node)
             changed.input[:] = [self.seen.get(name, name) for name in node.input]
@@ -67,6 +72,24 @@ class _Printer:
             if output in wanted or output in made.values():
                 self._pair(output, scales, changed)
         return self._assembled()
+
+    def _is_product(self, conv: Conv2d) -> bool:
+        """Whether a convolution is a vector by a matrix whose sums are an output."""
+        graph = self.quantized.graph
+        shape = graph.shape(conv.inputs[0])
+        vector = shape[:2] == (1, 1) and conv.kernel == 1 and conv.groups == 1
+        return vector and conv.shape[:2] == (1, 1) and self.quantized.leaves_integers(conv.name)
+
+    def _product(self, conv: Conv2d) -> None:
+        """Elements as a row, by the weights; the pair is next to the product, as engines ask."""
+        source, name = conv.inputs[0], conv.name
+        row, values, sums, shape = (f"{name}.{it}" for it in ("row", "values", "sums", "shape"))
+        self._add("Flatten", [f"{source}.elements"], row, axis=1)
+        scale = [f"{source}.scale", f"{source}.zero_point"]
+        self._add("DequantizeLinear", [row, *scale], values)
+        self._add("Gemm", [values, f"{name}.weight", f"{name}.bias"], sums, transB=1)
+        self._constant(shape, np.array([1, conv.shape[2], 1, 1], np.int64))
+        self._add("Reshape", [sums, shape], name)
 
     def _wanted(self) -> set[str]:
         """Tensors that an integer operator makes, or reads."""
@@ -100,8 +123,11 @@ class _Printer:
         sums = constants.weight.reshape(len(bias), -1).sum(axis=1, dtype=np.int32)
         elements = constants.bias - rounding(constants.shift).astype(np.int32) + zero_point * sums
         axis = {"axis": 0}
+        own = constants.weight
+        if self._is_product(conv):
+            own = own.reshape(len(bias), -1)
         for part, values, unit in (
-            ("weight", constants.weight, scales),
+            ("weight", own, scales),
             ("bias", elements, scales * source),
         ):
             name = f"{conv.name}.{part}"
@@ -135,11 +161,18 @@ class _Printer:
         from onnx import helper
 
         old = self.float_model.graph
+        used = {name for node in (*self.nodes, *old.output) for name in _names(node)}
+        nodes = [node for node in self.nodes if node.output[0] in used]
         graph = helper.make_graph(
-            self.nodes, old.name, old.input, old.output, list(self.tensors.values())
+            nodes, old.name, old.input, old.output, list(self.tensors.values())
         )
         return helper.make_model(
             graph,
             opset_imports=self.float_model.opset_import,
             ir_version=self.float_model.ir_version,
         )
+
+
+def _names(user: Any) -> list[str]:
+    """The tensors that a node reads, or that an output is."""
+    return list(user.input) if hasattr(user, "input") else [user.name]

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from mnv3gen import __version__
 from mnv3gen.devices.device import Device, target_name
-from mnv3gen.errors import InputError
 from mnv3gen.search.accuracy import EvaluatorSpec
 from mnv3gen.search.accuracy import Kind as EvaluatorKind
 from mnv3gen.search.accuracy.holdout import searched_data
@@ -20,7 +19,7 @@ from mnv3gen.search.latency import LatencySource, open_latency
 from mnv3gen.search.nas import ROUND, Nas, check_space
 from mnv3gen.search.reward import EXPONENTS, words
 from mnv3gen.search.reward import Kind as RewardKind
-from mnv3gen.search.settings import FILE, Settings, contents_of, settle
+from mnv3gen.search.settings import Settings, contents_of, settle
 from mnv3gen.search.space import Space
 from mnv3gen.search.target import check_target
 from mnv3gen.search.trials import Trial, Trials
@@ -209,14 +208,3 @@ def _lines(request: Request, workers: str, known: int) -> dict[str, str]:
     if known:
         lines["resumed"] = f"{known} trials are known"
     return lines
-
-
-def remove_search(folder: Path) -> None:
-    """Remove an earlier search; InputError for a folder that is something else."""
-    if not folder.exists():
-        return
-    if not (folder / FILE).is_file():
-        raise InputError(
-            "not the folder of a search", place=str(folder), expected=f"one with a {FILE}"
-        )
-    shutil.rmtree(folder)

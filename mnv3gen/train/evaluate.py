@@ -17,7 +17,7 @@ from mnv3gen.execute import choose
 from mnv3gen.images import Preprocess
 from mnv3gen.run import running
 from mnv3gen.train.data.examples import Examples, check_labels
-from mnv3gen.train.data.pixels import Inputs
+from mnv3gen.train.data.pixels import CHUNK, Inputs
 from mnv3gen.train.score import Score, Scores, score
 
 
@@ -25,7 +25,7 @@ from mnv3gen.train.score import Score, Scores, score
 class Subject:
     """What is evaluated: its input (h, w), its classes, and a function from inputs to scores.
 
-    ``how`` says what computes: torch, native, unicorn or qemu.
+    ``how`` says what computes: torch, native, unicorn or qemu; ``at_once`` pictures a call.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Subject:
     preprocess: Preprocess
     how: str
     scores: Scores
+    at_once: int = CHUNK
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def evaluate(
         chosen = np.linspace(0, len(examples) - 1, limit).round().astype(np.int64)
         examples = examples.chosen(chosen)
     inputs = Inputs(examples, subject.height, subject.width, subject.preprocess)
-    found = score(inputs, subject.scores, advance)
+    found = score(inputs, subject.scores, advance, subject.at_once)
     return Result(found, examples, known, tuple(inputs.read), tuple(inputs.skipped))
 
 
@@ -120,4 +121,5 @@ def bundle_subject(folder: Path, executor: str = "auto") -> Iterator[Subject]:
             preprocess=manifest.input.preprocess,
             how=choose(bundle.machine, executor),
             scores=scores,
+            at_once=1,
         )

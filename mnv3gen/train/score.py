@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mnv3gen.train.data.pixels import Inputs
+from mnv3gen.train.data.pixels import CHUNK, Inputs
 
 Scores: TypeAlias = Callable[[npt.NDArray[np.float32]], npt.NDArray[Any]]
 """Inputs (n, h, w, 3) to class scores (n, classes)."""
@@ -64,9 +64,17 @@ class Score:
             counts[1] += 1
 
 
-def score(inputs: Inputs, scores: Scores, advance: Callable[[], None] = lambda: None) -> Score:
-    """Ask for the scores of every picture that can be read; InputError if there is none."""
+def score(
+    inputs: Inputs,
+    scores: Scores,
+    advance: Callable[[], None] = lambda: None,
+    at_once: int = CHUNK,
+) -> Score:
+    """Ask for the scores of every picture that can be read, so many at a time.
+
+    InputError if there is none.
+    """
     found = Score()
-    for pixels, labels in inputs.chunks(advance=advance):
+    for pixels, labels in inputs.chunks(at_once, advance):
         found.add(scores(inputs.tensors(pixels)), labels)
     return found

@@ -136,3 +136,30 @@ def test_run_for_another_processor(
     native = command("run", tiny_bundle.bundle.folder, photo, "--json").json
     assert emulated["executor"] == "unicorn"
     np.testing.assert_allclose(emulated["outputs"], native["outputs"], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.emulate
+def test_pictures_for_another_processor(
+    command: Command, compiler: Compiler, tiny_bundle: Compiled, tmp_path: Path
+) -> None:
+    """Emulated answers are the native ones, and stderr says that they are emulated."""
+    emulated = compiler(tiny(), "arm_cpu").bundle
+    names = np.array(
+        [f"class {number}" for number in range(emulated.manifest.outputs[0].shape[-1])]
+    )
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 20, 20, 3)).astype(np.uint8)
+    data, labels = tmp_path / "x.npz", np.arange(5) % len(names)
+    np.savez(data, images=pictures, labels=labels, names=names)
+    answers = []
+    for bundle, said in (
+        (emulated, "emulated  by unicorn: 3 pictures\n"),
+        (tiny_bundle.bundle, ""),
+    ):
+        written = tmp_path / "answers.csv"
+        result = command("eval", bundle.folder, "--data", data, "--limit", 3, "-o", written)
+        assert (result.code, result.err) == (0, said)
+        answers.append(written.read_text(encoding="utf-8"))
+    assert answers[0] == answers[1]
+    np.savez(data, pictures)
+    pair = (emulated.folder, emulated.folder, data, "--limit", 2)
+    assert command("compare", *pair).err == "emulated  by unicorn: 2 pictures\n"

@@ -7,15 +7,15 @@ Whatever n is, what a user named is afterwards as it was, or whole and new.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.command import ROOT, Finished, finish, start
+from support.command import Finished, finish, start
 from support.compiled import TINY
+from support.faults import build_faults, content_of
 
 from mnv3gen.compile.bundle import read_bundle
 
@@ -42,11 +42,7 @@ EVERY = "MNV3GEN_EVERY_FAULT"  # set: each event of a bundle, not every fourth
 @pytest.fixture(scope="module")
 def faults(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The library that fails writes."""
-    library = tmp_path_factory.mktemp("faults") / "faults.so"
-    command = [sys.executable, "-m", "ziglang", "cc", "-shared", "-fPIC", "-O1"]
-    command += [str(ROOT / "tests/support/faults.c"), "-o", str(library)]
-    subprocess.run(command, check=True, capture_output=True, timeout=300)
-    return library
+    return build_faults(tmp_path_factory.mktemp("faults"))
 
 
 @pytest.mark.compile
@@ -61,13 +57,13 @@ def test_at_every_write(
     _run(name, _folder(tmp_path / "first"), faults)  # what is compiled is in the cache from now on
     out = _folder(tmp_path / "out")
     assert _run(name, out, faults).code == 0
-    new, count = _content(out), len((tmp_path / "out.count").read_bytes())
+    new, count = content_of(out), len((tmp_path / "out.count").read_bytes())
     assert count > 1
     old = dict.fromkeys(new, b"an earlier file") if name != "bundle" else new
     for at in range(1, count + 1, 4 if name == "bundle" and not os.environ.get(EVERY) else 1):
         out = _folder(tmp_path / f"{kind}{at}", old)
         result = _run(name, out, faults, kind, at)
-        found = _content(out)
+        found = content_of(out)
         assert found.keys() == old.keys(), (at, result.err)
         assert all(found[file] in (old[file], new[file]) for file in found), at
         assert result.code == (-9 if kind == "kill" else 1), (at, result.err)
@@ -100,13 +96,6 @@ def _folder(folder: Path, content: dict[str, bytes] | None = None) -> Path:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(data)
     return folder
-
-
-def _content(folder: Path) -> dict[str, bytes]:
-    """The files below a folder by their paths, without those of interrupted work."""
-    files = (path.relative_to(folder) for path in sorted(folder.rglob("*")))
-    kept = (it for it in files if not any(part.startswith(".") for part in it.parts))
-    return {str(it): (folder / it).read_bytes() for it in kept if (folder / it).is_file()}
 
 
 @pytest.mark.compile

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,27 +10,8 @@ from collections.abc import Callable
 import pytest
 from support.command import ROOT, Finished, mnv3gen
 
-COMMANDS = (
-    "bench",
-    "compare",
-    "describe",
-    "targets",
-    "quantize",
-    "compile",
-    "completion",
-    "export",
-    "import-weights",
-    "run",
-    "tune",
-    "logs",
-    "profile",
-    "devices",
-    "doctor",
-    "latency-table",
-    "predict",
-    "records",
-    "search",
-)
+from mnv3gen.cli.main import COMMANDS
+
 SLOW_TO_IMPORT = {"tvm", "torch", "onnx", "onnxruntime", "numpy", "unicorn", "capstone", "PIL"}
 
 
@@ -44,30 +26,8 @@ def test_help_of_the_group(command: Callable[..., Finished]) -> None:
 def test_help_of_a_command_has_examples(command: Callable[..., Finished], name: str) -> None:
     result = command(name, "--help")
     assert result.code == 0
-    assert f"Examples:\n    mnv3gen {name}" in result.out
+    assert re.search(rf"Examples:\n +mnv3gen {name}\b", result.out)
     assert command(name, "-h").out == result.out
-
-
-SUBCOMMANDS = {
-    "logs": ("check", "show", "prune"),
-    "records": ("list", "merge", "prune"),
-    "report": ("paper", "cycles"),
-    "search": ("nas", "netadapt", "tabulate", "controllers"),
-}
-PRINT_NO_FIGURES = {("completion",), ("search", "tabulate")}
-
-
-@pytest.mark.parametrize(
-    "words",
-    [(name,) for name in COMMANDS if name not in SUBCOMMANDS]
-    + [(group, name) for group, names in SUBCOMMANDS.items() for name in names],
-)
-def test_every_command_has_examples_and_json(
-    command: Callable[..., Finished], words: tuple[str, ...]
-) -> None:
-    shown = command(*words, "--help").out
-    assert f"mnv3gen {' '.join(words)}" in shown.partition("Examples:")[2]
-    assert ("--json" in shown) == (words not in PRINT_NO_FIGURES)
 
 
 def test_module_and_version() -> None:

@@ -96,6 +96,9 @@ def test_a_run_and_again(asked: list[object], tmp_path: Path, command: Command) 
     assert all(step["reduction"] >= 0.09 for step in told["steps"][1:])
     compiled = command("describe", told["table"], "--json")
     assert json.loads(compiled.out)["params"] > 0
+    assert "or --restart" in command(*asked, *target(0.9)).err
+    assert command(*asked, *target(0.9), "--restart").code == 0
+    command(*asked, *target(0.9), "--restart", "-o", tmp_path).refused("folder of a NetAdapt run")
 
 
 def test_what_is_refused(asked: list[object], tmp_path: Path, command: Command) -> None:
@@ -127,10 +130,3 @@ def test_a_lost_device_is_no_loss(
     result = command(*asked, *target(0.88))
     assert result.code == 1
     assert "the same command goes on from here" in result.err
-
-
-@pytest.mark.parametrize("name", ["netadapt", "nas"])
-def test_help_has_examples(command: Command, name: str) -> None:
-    result = command("search", name, "--help")
-    assert result.code == 0
-    assert f"  mnv3gen search {name} " in result.out

@@ -14,7 +14,7 @@ BASELINE = {"P-1": 0.107, "P-2": 0.111, "P-3": 0.132}  # multiply-adds, worked o
 
 
 def test_table_3_meets_its_bars(tmp_path: Path) -> None:
-    columns = mnv3gen("report", "paper", "--table", "3", "--json", "--plot", tmp_path).json
+    columns = mnv3gen("report", "paper", "--table", "3", "--json", "-o", tmp_path).json
     found = {each["phone"]: each for each in columns}
     assert found.keys() == BARS.keys()
     for phone, column in found.items():

@@ -15,7 +15,7 @@ import pytest
 from c_library import A15, A72, AFFINE, AFFINE_ENTRY, affine, build, noise
 
 from mnv3gen.errors import InputError, Mnv3genError
-from mnv3gen.execute import Entry, Machine, execute
+from mnv3gen.execute import Entry, Machine, execute, executing
 from mnv3gen.execute.emulator import run_emulated
 
 pytestmark = pytest.mark.emulate
@@ -174,3 +174,23 @@ def test_an_endless_call_ends_at_an_interrupt(
     with pytest.raises(KeyboardInterrupt):
         run_emulated(library, ENTRY, A72, ZEROS, limit=20)
     assert time.perf_counter() - start < 3
+
+
+@pytest.mark.parametrize("machine", [A72, A15], ids=["aarch64", "arm"])
+def test_many_calls_of_one_processor(tmp_path: Path, machine: Machine) -> None:
+    """Each has its own input; what one call wrote is not there in the next."""
+    library = build(tmp_path, AFFINE, machine)
+    with executing(library, AFFINE_ENTRY, machine, "unicorn") as call:
+        for seed in (1, 2, 3):
+            found = np.frombuffer(call(noise(seed).tobytes()).output, np.float32)
+            np.testing.assert_array_equal(found, affine(noise(seed)))
+    source = function("if (input[0] > 0) output[0] = 1; return input[1] > 0;")
+    library = build(tmp_path, source, machine)
+    ones, negative, wrong = (np.full(16, value, np.float32) for value in (1, -1, 1))
+    ones[1], wrong[1] = 0, 1
+    with executing(library, ENTRY, machine, "unicorn") as call:
+        assert np.frombuffer(call(ones.tobytes()).output, np.float32)[0] == 1
+        assert np.isnan(np.frombuffer(call(negative.tobytes()).output, np.float32)).all()
+        with pytest.raises(Mnv3genError, match="1"):
+            call(wrong.tobytes())
+        assert np.frombuffer(call(ones.tobytes()).output, np.float32)[0] == 1

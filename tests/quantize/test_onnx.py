@@ -11,6 +11,7 @@ from mnv3gen.graph.seeded import seeded_input
 from mnv3gen.quantize import reference
 from mnv3gen.quantize.onnx import to_qdq_onnx
 from mnv3gen.tables.network import Network
+from mnv3gen.tables.parse import parse
 from mnv3gen.tables.zoo import resolve
 
 NETWORKS = {
@@ -58,3 +59,36 @@ def test_float_operators_among_integers() -> None:
     assert "bneck4.expand.linear" in made
     assert "bneck4.expand.linear.elements" not in made
     assert "bneck5.expand.linear.elements" in made
+
+
+CLASSIFIER = """\
+name: classifier
+input: 1x1x24
+classes: 7
+
+Operator         exp  #out  SE  NL  s
+conv2d 1x1, NBN    -    16   -  RE  1
+conv2d 1x1, NBN    -     k   -   -  1
+"""
+
+
+def test_sums_of_a_classifier_are_not_rounded_to_8_bits() -> None:
+    """They are ours but for float32's rounding, and far from the 256 values of their scale."""
+    pytest.importorskip("onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    quantized = quantized_on_random(parse(CLASSIFIER))
+    (output,) = quantized.graph.outputs
+    model = to_qdq_onnx(quantized)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    data = seeded_input(quantized.graph.input_shape, 5)
+    (found,) = session.run(None, {quantized.graph.input: data.transpose(2, 0, 1)[np.newaxis]})
+    expected = reference.run(quantized, data)[output]
+    assert found.shape == (1, 7, 1, 1)
+    scale = quantized.scales[output].scale
+    steps = expected / scale
+    assert np.abs(steps - np.rint(steps)).max() > 0.1
+    np.testing.assert_allclose(found.ravel(), expected.ravel(), atol=1e-5)

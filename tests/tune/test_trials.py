@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mnv3gen.compile.kernel import Kernel
 from mnv3gen.compile.schedules import generators
+from mnv3gen.errors import Mnv3genError
 from mnv3gen.generate.group import Group
 from mnv3gen.tune.trials import Trial, Trials
 from mnv3gen.tune.units import Task
@@ -102,3 +105,26 @@ def test_the_least_disturbed_time_of_the_rule(task: Task, tmp_path: Path) -> Non
     trials.add(trial(task, 1, 60.0, 70.0))
     trials.add(trial(task, 2, 1.0, 0.0, right=False))
     assert trials.least_us(task) == 70.0
+
+
+def test_a_full_disk_leaves_whole_lines(
+    task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a line is taken back, and the error is none of a device."""
+    trials = Trials(tmp_path / "trials.jsonl", CORE)
+    trials.add(trial(task, 1, 10.0))
+    before = trials.journal.path.read_bytes()
+
+    class Full(io.FileIO):
+        """A file on a disk with room for ten bytes."""
+
+        def write(self, data: Any) -> int:
+            return super().write(bytes(data)[:10])
+
+    monkeypatch.setattr(Path, "open", lambda path, *_, **__: Full(path, "ab"))
+    with pytest.raises(Mnv3genError, match="No space left"):
+        trials.add(trial(task, 2, 20.0))
+    monkeypatch.undo()
+    assert trials.journal.path.read_bytes() == before
+    trials.add(trial(task, 3, 30.0))
+    assert len(Trials(trials.journal.path, CORE).journal.entries) == 2

@@ -138,7 +138,7 @@ def _check_same(path: Path, ours: dict[str, Any]) -> None:
                 f"the folder is of a run with another {name}",
                 place=str(path.parent),
                 found=theirs.get(name, "none"),
-                expected=f"{value}; or another folder",
+                expected=f"{value}; or another folder, or --restart",
             )
 
 

@@ -80,6 +80,7 @@ def as_json(mixed: Mixed) -> dict[str, Any]:
         "added_cost": mixed.added_cost,
         "pictures": mixed.pictures,
         "agreement": mixed.agreement,
+        "expected_agreement": mixed.expected_agreement,
         "sqnr_db": mixed.sqnr_db,
         "float_nodes": list(mixed.float_nodes),
         "parts": parts,
@@ -101,7 +102,8 @@ def print_mixed(mixed: Mixed) -> None:
     kept = sum(part.kept for part in mixed.parts)
     click.echo(
         f"mixed     {kept} of {len(mixed.parts)} parts in float32 for a budget of {mixed.budget}: "
-        f"{mixed.agreement:.2%} of arg-maxes agree{_sqnr(mixed)} on {mixed.pictures} pictures"
+        f"{mixed.agreement:.2%} of arg-maxes agree{_sqnr(mixed)} on {mixed.pictures} pictures, "
+        f"{mixed.expected_agreement:.2%} to be expected on others"
     )
     click.echo(
         f"cost      {mixed.cost_source}: {whole:.4g} {mixed.cost_unit} in int8 and "

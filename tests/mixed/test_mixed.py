@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
-from support.compiled import tiny
+from support.compiled import TINY, tiny
 from support.integers import quantized_on_random
 
 from mnv3gen.errors import InputError
@@ -13,7 +15,9 @@ from mnv3gen.mixed.budget import Budget, parse_budget
 from mnv3gen.mixed.choose import choose, measurements, rank
 from mnv3gen.mixed.costs import Cost, Costs
 from mnv3gen.quantize.layer_errors import measure_errors
+from mnv3gen.quantize.quantized import Quantized
 from mnv3gen.quantize.sensitivity import Sensitivity, measure_sensitivity
+from mnv3gen.tables.parse import parse
 
 INPUTS = [seeded_input((20, 20, 3), seed) for seed in range(6)]
 WHOLE = quantized_on_random(tiny())
@@ -54,6 +58,40 @@ def test_when_a_budget_is_met() -> None:
     assert Budget(40, "dB").met(agreement=0.0, sqnr_db=40.0)
     assert not Budget(40, "dB").met(agreement=1.0, sqnr_db=39.9)
     assert Budget(400, "dB").met(agreement=1.0, sqnr_db=None)
+
+
+def test_few_positions_are_not_counted() -> None:
+    """Ten that may differ, at least: 1 % of 64 pictures is none at all."""
+    assert not Budget(1, "%").counts(64)
+    assert not Budget(1, "%").counts(999)
+    assert Budget(1, "%").counts(1000)
+    assert Budget(50, "%").counts(20)
+    assert not Budget(0, "%").counts(10**9)
+
+
+def test_a_share_of_few_pictures_is_met_by_what_is_expected() -> None:
+    """By margins and errors, of which more parts in float32 leave less; not by luck."""
+    network = parse(TINY.replace("classes: 10", "classes: 1000"))  # close to one another
+    whole = quantized_on_random(network)
+    halves = (tuple(NAMES[:3]), tuple(NAMES[3:]))
+    costs = Costs("modelled", tuple(Cost(nodes, 2.0, 1.0) for nodes in halves))
+    ranked = rank(measure_sensitivity(whole, INPUTS[:2]), costs)
+    expected = []
+    for count in range(3):
+        kept = [name for part in ranked[:count] for name in part.nodes]
+        errors = measure_errors(quantized_on_random(network, kept), INPUTS)
+        expected.append(100 * (1 - errors.expected_agreement))
+    assert expected[0] > expected[1] > expected[2] == 0
+
+    def parts(budget: float) -> int:
+        def mixing(names: Sequence[str]) -> Quantized:
+            return quantized_on_random(network, names)
+
+        mixed = choose(mixing, ranked, costs, Budget(budget, "%"), INPUTS)
+        assert mixed.expected_agreement >= 1 - budget / 100 - 1e-9
+        return sum(part.kept for part in mixed.parts)
+
+    assert [parts(expected[0]), parts((expected[0] + expected[1]) / 2), parts(0)] == [0, 1, 2]
 
 
 def test_a_tensor_is_rounded_until_all_around_it_are_float() -> None:

@@ -92,7 +92,8 @@ def least_power(conv: Conv2d, unit: Array, largest: float) -> int:
     """The smallest power that there is, be it with shifts to the left."""
     power = _smallest_power(conv, unit, largest, 2.0**-LEFTMOST)
     if power is None:
-        raise _unfit(conv.name, "its sums are too large")
+        found = f"sums of up to {largest:.3g} in steps of {float(unit.max()):.3g}"
+        raise _unfit(conv.name, "its sums are too large", found)
     return power
 
 
@@ -167,9 +168,10 @@ def _rounded(factor: float) -> int:
     return min(round(factor), ONE - 1)
 
 
-def _unfit(name: str, reason: str) -> InputError:
+def _unfit(name: str, reason: str, found: str | None = None) -> InputError:
     return InputError(
         f"cannot be computed in int8: {reason}",
         place=name,
+        found=found,
         expected="weights and calibration data of ordinary size, or this node in float32",
     )

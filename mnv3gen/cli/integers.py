@@ -140,7 +140,7 @@ class Integers:
                 self.float_nodes,
                 self.correct,
             )
-        warn_of_skipped(pictures.skipped)
+        warn_of_skipped(pictures.skipped, found.pictures)
         return found
 
 
@@ -257,10 +257,16 @@ def warn_of_raised(quantized: Quantized) -> None:
     )
 
 
-def warn_of_skipped(skipped: list[str]) -> None:
-    """Say how many pictures could not be read, and name the first."""
+def warn_of_skipped(skipped: list[str], read: int | None = None) -> None:
+    """Say how many pictures could not be read, beside how many were if given; name the first."""
     if not skipped:
         return
-    click.echo(f"mnv3gen: warning: {len(skipped)} pictures could not be read", err=True)
+    whole = "" if read is None else f" of {len(skipped) + read}"
+    noun = "picture" if len(skipped) == 1 and read is None else "pictures"
+    click.echo(
+        f"mnv3gen: warning: {len(skipped)}{whole} {noun} could not be read: left out", err=True
+    )
     for problem in skipped[:LISTED]:
         click.echo(f"  {problem.splitlines()[0]}", err=True)
+    if len(skipped) > LISTED:
+        click.echo(f"  and {len(skipped) - LISTED} more", err=True)

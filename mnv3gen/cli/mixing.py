@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -46,7 +46,8 @@ def mixed_of(
     from mnv3gen.cli.progress import counted, phases
     from mnv3gen.mixed.choose import choose, measurements, rank
     from mnv3gen.mixed.costs import measure_costs
-    from mnv3gen.quantize.prepare import prepare
+    from mnv3gen.mixed.recorrected import Recorrected
+    from mnv3gen.quantize.prepare import CORRECTED, prepare
     from mnv3gen.tables.network import Network
 
     network, weights = request.network, request.weights
@@ -57,17 +58,12 @@ def mixed_of(
     found = sensitivity or measured_sensitivity(whole, pictures)
     inputs = pictures.sample(CHECKED)
     ranked = rank(found, costs)
-    with counted("networks with parts in float32", len(inputs) * measurements(len(ranked))) as step:
-        mixed = choose(
-            lambda names: prepare(network, weights, statistics, names),
-            ranked,
-            costs,
-            budget,
-            inputs,
-            step,
-        )
-    kept = sorted({*statistics.float_nodes, *mixed.float_nodes})
-    return replace(statistics, float_nodes=kept), mixed
+    nodes = len(whole.graph.nodes) if statistics.shifts else 0
+    steps = (len(inputs) + nodes) * measurements(len(ranked))
+    with counted("networks with parts in float32", steps) as step:
+        mixing = Recorrected(network, weights, statistics, pictures.sample(CORRECTED), step)
+        mixed = choose(mixing, ranked, costs, budget, inputs, step)
+    return mixing.statistics(mixed.float_nodes), mixed
 
 
 def as_json(mixed: Mixed) -> dict[str, Any]:
@@ -80,6 +76,7 @@ def as_json(mixed: Mixed) -> dict[str, Any]:
         "added_cost": mixed.added_cost,
         "pictures": mixed.pictures,
         "agreement": mixed.agreement,
+        "expected_agreement": mixed.expected_agreement,
         "sqnr_db": mixed.sqnr_db,
         "float_nodes": list(mixed.float_nodes),
         "parts": parts,
@@ -101,7 +98,8 @@ def print_mixed(mixed: Mixed) -> None:
     kept = sum(part.kept for part in mixed.parts)
     click.echo(
         f"mixed     {kept} of {len(mixed.parts)} parts in float32 for a budget of {mixed.budget}: "
-        f"{mixed.agreement:.2%} of arg-maxes agree{_sqnr(mixed)} on {mixed.pictures} pictures"
+        f"{mixed.agreement:.2%} of arg-maxes agree{_sqnr(mixed)} on {mixed.pictures} pictures, "
+        f"{mixed.expected_agreement:.2%} to be expected on others"
     )
     click.echo(
         f"cost      {mixed.cost_source}: {whole:.4g} {mixed.cost_unit} in int8 and "

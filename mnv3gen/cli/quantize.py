@@ -186,7 +186,7 @@ def _print(
     noise = "no error" if found.sqnr_db is None else f"SQNR {found.sqnr_db:.1f} dB"
     click.echo(
         f"outputs   {found.agreement:.2%} of arg-maxes as in float32 on {found.compared} of the "
-        f"pictures; {noise}"
+        f"pictures, {found.expected_agreement:.2%} to be expected on others; {noise}"
     )
     for layer in found.worst():
         click.echo(f"{'':10s}{layer.name}: {layer.share:.0%} of the error, {layer.cause}")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from mnv3gen.lower import operators
+from mnv3gen.quantize.operators import LEFT as LEFT_SUFFIX
 from mnv3gen.quantize.operators import PREFIX as INT8
 
 Kind: TypeAlias = Literal[
@@ -33,6 +34,7 @@ Kind: TypeAlias = Literal[
 SHORT_NAMES = {"float32": "f32", "int8": "i8"}
 
 LEAVES = "dequantize"  # sums of integers as they are, in float32
+LEFT = "left"  # sums some of which are shifted to the left before they are requantized
 EPILOGUE_NAMES = {
     "relax.nn.relu": "relu",
     "relax.clip": "relu6",
@@ -238,7 +240,10 @@ def _epilogue(operators_after: list[str]) -> tuple[str, ...]:
     names: list[str] = []
     for name in operators_after:
         added = "add" if "bias" in names else "bias"
-        names.append(added if name == "relax.add" else EPILOGUE_NAMES[name])
+        known = name.removesuffix(LEFT_SUFFIX)
+        if known != name:
+            names.append(LEFT)
+        names.append(added if name == "relax.add" else EPILOGUE_NAMES[known])
     return tuple(name for name in names if name)
 
 

@@ -68,6 +68,7 @@ class Mixed(Record, frozen=True):
     sqnr_db: float | None
     float_nodes: tuple[str, ...]
     parts: tuple[MixedPart, ...]
+    expected_agreement: float | None = None
 
 
 class Quantization(Record, frozen=True):

@@ -18,17 +18,24 @@ _MNEMONICS = {
     "fconvert": "fcvtl fcvtl2 fcvtn fcvtn2 fcvtzs fcvtzu fcvtns fcvtas fcvt scvtf ucvtf",
     "fdivide": "fdiv",
     "fsqrt": "fsqrt",
-    "logic": "and orr eor bic orn bsl bit bif mvn not movi mvni",
+    "logic": "and orr eor bic orn mvn not movi mvni",
+    "select": "bsl bit bif",
     "vadd": "add sub neg abs smax smin umax umin saddl saddl2 saddw saddw2 uaddl uaddl2 uaddw "
     "uaddw2 ssubl ssubl2 usubl usubl2 cmeq cmge cmgt cmhi cmhs sqadd sqsub uqadd uqsub addp "
-    "saddlp uaddlp sxtl sxtl2 uxtl uxtl2",
-    "vmul": "mul smull smull2 umull umull2 sqdmulh sqrdmulh",
-    "vmla": "mla mls smlal smlal2 umlal umlal2 smlsl smlsl2 umlsl umlsl2 sadalp uadalp",
+    "saddlp uaddlp",
+    "vextend": "sxtl sxtl2 uxtl uxtl2",
+    "vmul": "mul sqdmulh sqrdmulh",
+    "vmull": "smull smull2 umull umull2",
+    "vmla": "mla mls",
+    "vmlal": "smlal smlal2 umlal umlal2 smlsl smlsl2 umlsl umlsl2",
+    "vadalp": "sadalp uadalp",
     "dot": "sdot udot usdot sudot",
-    "vshift": "shl sshr ushr sshl ushl srshl urshl srshr urshr ssra usra srsra shrn shrn2 rshrn "
+    "vshift": "shl sshr ushr srshr urshr ssra usra srsra shrn shrn2 rshrn "
     "rshrn2 sqshrn sqrshrn sqrshrun sqxtn sqxtn2 sqxtun sqxtun2 uqxtn uqxtn2 xtn xtn2 sshll "
-    "sshll2 ushll ushll2 sqshl uqshl sqshlu sli sri",
-    "permute": "zip1 zip2 uzp1 uzp2 trn1 trn2 ext rev64 rev32 rev16",
+    "sshll2 ushll ushll2 sqshlu sli sri",
+    "vshift_by": "sshl ushl srshl urshl sqshl uqshl",
+    "permute": "trn1 trn2 ext rev64 rev32 rev16",
+    "zip": "zip1 zip2 uzp1 uzp2",
     "table": "tbl tbx",
     "reduce": "addv saddlv uaddlv smaxv sminv umaxv uminv fmaxv fminv fmaxnmv fminnmv",
 }

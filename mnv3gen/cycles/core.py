@@ -14,6 +14,16 @@ from mnv3gen.targets import Target
 FOLDER = Path(__file__).with_name("cores")
 SUFFIX = ".toml"
 NARROW = "64"  # at the end of a class's name: its form on vectors of 64 bits, or scalars
+BROADER = {
+    "select": "logic",
+    "vextend": "vadd",
+    "vmull": "vmul",
+    "vmlal": "vmla",
+    "vadalp": "vmla",
+    "vshift_by": "vshift",
+    "zip": "permute",
+}
+"""Of a class that a description may leave out, the one that it is taken for."""
 
 
 class MicroOp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,10 +94,17 @@ class CoreModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     in_order: bool = False
 
     def micro_ops(self, name: str) -> tuple[MicroOp, ...]:
-        """The micro-operations of a class; the narrow form is the wide one if it has none."""
+        """The micro-operations of a class; the narrow form is the wide one if it has none.
+
+        A class of `BROADER` may be left out.
+        """
         found = self.classes.get(name)
-        if found is None and name.endswith(NARROW):
-            found = self.classes.get(name.removesuffix(NARROW))
+        narrow = NARROW if name.endswith(NARROW) else ""
+        wide = name.removesuffix(NARROW)
+        if found is None:
+            found = self.classes.get(wide)
+        if found is None and wide in BROADER:
+            return self.micro_ops(BROADER[wide] + narrow)
         if found is None:
             raise InputError(
                 "the core's description lacks a class of instructions",
@@ -133,7 +150,10 @@ def model_of(target: Target) -> CoreModel:
 
 
 def _fields(path: Path) -> dict[str, Any]:
-    """The file's fields; one with a ``base`` says only what differs, class by class."""
+    """The file's fields; one with a ``base`` says only what differs, class by class.
+
+    An empty class is one that the base has, and this has not.
+    """
     fields: dict[str, Any] = msgspec.toml.decode(path.read_bytes())
     base = fields.pop("base", None)
     if base is None:
@@ -141,7 +161,8 @@ def _fields(path: Path) -> dict[str, Any]:
     if not isinstance(base, str) or not path.with_name(f"{base}{SUFFIX}").is_file():
         raise InputError("no such description", place=f"{path}: base", found=base)
     whole = _fields(path.with_name(f"{base}{SUFFIX}"))
-    return whole | fields | {"classes": whole["classes"] | fields.get("classes", {})}
+    classes = whole["classes"] | fields.get("classes", {})
+    return whole | fields | {"classes": {name: each for name, each in classes.items() if each}}
 
 
 def _check(model: CoreModel, path: Path) -> None:

@@ -160,17 +160,41 @@ class Integers:
         ]
         return _joined(halves, 2)
 
-    def scaled(self, sums: Sequence[Value], shifts: Sequence[Value], multiplier: Value) -> Value:
-        """`arithmetic.scaled`: vectors of sums to one of int16; ARM shifts left by less than 0."""
+    def scaled(
+        self,
+        sums: Sequence[Value],
+        shifts: Sequence[Value],
+        multiplier: Value,
+        left: bool = False,
+    ) -> Value:
+        """`arithmetic.scaled`: vectors of sums to one of int16; ARM shifts right by less than 0.
+
+        Some shifts may go left only with `left`.
+        """
         pairs = zip(sums, shifts, strict=True)
-        shifted = [self._shifted(value, shift) for value, shift in pairs]
+        shifted = [self._shifted(value, shift, left) for value, shift in pairs]
         return self.high_product(self._narrow(shifted), multiplier)
 
-    def _shifted(self, value: Value, shift: Value) -> Value:
+    def _shifted(self, value: Value, shift: Value, left: bool) -> Value:
         if self.products in X86:
-            return value >> shift
-        name = "llvm.arm.neon.vshifts.v4i32" if self.is_arm32 else "llvm.aarch64.neon.sshl.v4i32"
+            return self._shifted_both(value, shift) if left else value >> shift
+        saturating = "q" if left else ""
+        name = f"llvm.aarch64.neon.s{saturating}shl.v4i32"
+        if self.is_arm32:
+            name = f"llvm.arm.neon.v{saturating}shifts.v4i32"
         return _call("int32x4", name, value, shift)
+
+    def _shifted_both(self, value: Value, shift: Value) -> Value:
+        """What is saturated before it goes left by at most 15 bits fits in int32."""
+        import numpy as np
+        from tvm import tirx
+
+        lanes = lanes_of_value(value)
+        none = constant_of(0, "int32", lanes)
+        right, left = tirx.max(shift, none), tirx.max(none - shift, none)
+        limits = np.iinfo(np.int16)
+        low, high = (constant_of(int(it), "int32", lanes) for it in (limits.min, limits.max))
+        return tirx.max(tirx.min(value >> right, high), low) << left
 
     def _narrow(self, values: Sequence[Value]) -> Value:
         """int32 to int16, saturated."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnv3gen.compile.kernel import LEAVES, Kernel
+from mnv3gen.compile.kernel import LEAVES, LEFT, Kernel
 from mnv3gen.generate.builder import Index, Memory, Value
 from mnv3gen.generate.cover import Lanes
 from mnv3gen.generate.integers import UNIT, UNSIGNED, X86, Integers, lanes_of_value
@@ -178,7 +178,8 @@ class Requantization:
             for it in range(len(sums))
         ]
         multiplier = self.builder.load(self.halves, channel, lanes)
-        value = self._held(integers.scaled(sums, shifts, multiplier))
+        left = LEFT in self.kernel.epilogue
+        value = self._held(integers.scaled(sums, shifts, multiplier, left))
         value = self._activated(value, lanes)
         value = integers.narrowed(value, self.shared.load("offset", lanes))
         return value if residual is None else self.shared.sum(value, residual)

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from mnv3gen.errors import InputError
 
 Unit: TypeAlias = Literal["%", "dB"]
+COUNTED = 10  # arg-maxes that a budget lets differ, from which on they are counted
 EXPECTED = (
     "a share of the arg-maxes that may differ from float32's, such as 1 or 0.5%, or how far the "
     "error of the outputs must lie below them, such as 40dB"
@@ -25,6 +26,10 @@ class Budget:
 
     def __str__(self) -> str:
         return f"{self.value:g}%" if self.unit == "%" else f"{self.value:g} dB"
+
+    def counts(self, positions: int) -> bool:
+        """Whether that many positions are enough to tell the share by counting."""
+        return positions * self.value / 100 >= COUNTED
 
     def met(self, agreement: float, sqnr_db: float | None) -> bool:
         """Whether a network is inside: with its share of equal arg-maxes and its SQNR.

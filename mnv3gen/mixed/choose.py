@@ -52,6 +52,7 @@ class Mixed:
     parts: tuple[Part, ...]
     pictures: int
     agreement: float
+    expected_agreement: float
     sqnr_db: float | None
 
     @property
@@ -102,8 +103,9 @@ def choose(
     """The first parts of the order that are enough, found by halving; each half is measured.
 
     `mixing` makes the network with some nodes in float32. With all of them it is the float network,
-    which meets any budget. `progress` is called after each input of a measurement, of which there
-    are at most `measurements(parts)`.
+    which meets any budget. Where the inputs are too few to count a share of arg-maxes, the expected
+    one decides (`quantize/margins.py`). `progress` is called after each input of a measurement, of
+    which there are at most `measurements(parts)`.
     """
     whole = mixing(())
     graph, wanted = whole.graph, _wanted(whole, inputs)
@@ -117,7 +119,9 @@ def choose(
         return errors
 
     def met(errors: Errors) -> bool:
-        return budget.met(errors.agreement, errors.outputs(graph).sqnr_db)
+        counted = budget.counts(errors.positions)
+        share = errors.agreement if counted else errors.expected_agreement
+        return budget.met(share, errors.outputs(graph).sqnr_db)
 
     low, high = 0, len(ranked)
     best = measure(0)
@@ -141,6 +145,7 @@ def choose(
         parts=tuple(sorted(chosen, key=lambda part: places[part.nodes])),
         pictures=best.pictures,
         agreement=best.agreement,
+        expected_agreement=best.expected_agreement,
         sqnr_db=best.outputs(graph).sqnr_db,
     )
 

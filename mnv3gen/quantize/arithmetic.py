@@ -34,9 +34,18 @@ def high_product(first: Array, second: Array) -> Array:
 
 
 def scaled(sums: Array, shift: Array, multiplier: Array) -> Array:
-    """int32 sums, shifted right (rounding down), saturated to int16, times multiplier / 2^15."""
-    shifted = _saturated(sums.astype(np.int32) >> shift.astype(np.int32), np.int16)
-    return high_product(shifted, multiplier)
+    """int32 sums, shifted right (rounding down), saturated to int16, times multiplier / 2^15.
+
+    A shift below 0 goes left, without a limit of bits before the saturation.
+    """
+    return high_product(_saturated(_shifted(sums, shift), np.int16), multiplier)
+
+
+def _shifted(sums: Array, shift: Array) -> Array:
+    right = sums.astype(np.int32) >> np.maximum(shift, 0).astype(np.int32)
+    if np.all(np.asarray(shift) >= 0):
+        return right
+    return right.astype(np.int64) << np.maximum(-np.asarray(shift, np.int64), 0)
 
 
 def narrowed(values: Array, zero_point: Array) -> Array:
@@ -57,7 +66,7 @@ def dequantize_sums(sums: Array, unit: Array) -> npt.NDArray[np.float32]:
 def requantize(sums: Array, shift: Array, multiplier: Array, last: Array) -> Array:
     """int32 (h, w, c) to int8; `last` is (zero point,). ReLU and ReLU6 are what int8 cannot hold.
 
-    `shift` (0 to 31) and `multiplier` (2^14 to 2^15 - 1, or 0) have one value a channel. The sums
+    `shift` (-15 to 31) and `multiplier` (2^14 to 2^15 - 1, or 0) have one value a channel. The sums
     contain the bias and, for shift s > 0, 2^(s - 1) for rounding.
     """
     (zero_point,) = last

@@ -20,13 +20,7 @@ import numpy.typing as npt
 from mnv3gen.graph.graph import Activation, Conv2d, Graph, Node
 from mnv3gen.graph.reference import activate, compute, convolve
 from mnv3gen.quantize.quantized import ConvolutionConstants, Quantized
-from mnv3gen.quantize.reference import (
-    as_float,
-    as_int8,
-    integer_sums,
-    integer_tensors,
-    quantized_input,
-)
+from mnv3gen.quantize.reference import elements_of, integer_sums, made_tensors
 from mnv3gen.quantize.weights import rounding, weight_scales
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -47,7 +41,7 @@ def measure_shifts(
     """
     graph, shifts = quantized.graph, {}
     floats: list[dict[str, Array]] = [{graph.input: data} for data in inputs]
-    integers = [{graph.input: quantized_input(quantized, data)} for data in inputs]
+    integers: list[Tensors] = [{graph.input: data} for data in inputs]
     for node, dead in zip(graph.nodes, _last_read(graph), strict=True):
         if isinstance(node, Conv2d) and node.name not in quantized.float_nodes:
             shifts[node.name] = _shift(quantized, node, floats, integers)
@@ -57,21 +51,12 @@ def measure_shifts(
                 read = [each[name] for name in node.inputs]
                 each[node.name] = compute(node, read, quantized.weights, graph.bn_eps)
         for each in integers:
-            each |= _made(quantized, node, [each[name] for name in node.inputs])
+            each |= made_tensors(quantized, node, {name: each[name] for name in node.inputs})
         for name in dead:
             for each in (*floats, *integers):
                 each.pop(name, None)
         progress()
     return shifts
-
-
-def _made(quantized: Quantized, node: Node, inputs: list[Array]) -> dict[str, Array]:
-    """A node's int8 tensor; a float node's is rounded, whoever reads it."""
-    if node.name not in quantized.float_nodes:
-        return integer_tensors(quantized, node, inputs)
-    read = [as_float(quantized, *each) for each in zip(node.inputs, inputs, strict=True)]
-    made = compute(node, read, quantized.weights, quantized.graph.bn_eps)
-    return {node.name: as_int8(quantized, node.name, made)}
 
 
 def corrected(quantized: Quantized, shifts: Mapping[str, Array]) -> Quantized:
@@ -108,7 +93,8 @@ def _shift(
     for wanted, found in zip(floats, integers, strict=True):
         sums = convolve(conv, wanted[conv.inputs[0]], weight) + bias
         wanted[conv.name] = activate(conv.activation, sums)
-        ours = (integer_sums(conv, found[conv.inputs[0]], constants) - half) * unit
+        elements = elements_of(quantized, conv.inputs[0], found[conv.inputs[0]])
+        ours = (integer_sums(conv, elements, constants) - half) * unit
         passed = np.square(slope(conv.activation, sums), dtype=np.float64)
         errors += (passed * (ours - sums)).sum(axis=(0, 1))
         total += passed.sum(axis=(0, 1))

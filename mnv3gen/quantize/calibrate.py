@@ -38,7 +38,9 @@ def measure_ranges(
     observers: dict[str, Observer] = {}
     count = 0
     for data in inputs:
-        for name, values in run_float(graph, weights, data).items():
+        with np.errstate(over="ignore", invalid="ignore"):  # such ranges are refused
+            tensors = run_float(graph, weights, data)
+        for name, values in tensors.items():
             if name not in observers:
                 observers[name] = MinMax() if name in whole else observer_of(observer)
             observers[name].add(values)

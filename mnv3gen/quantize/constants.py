@@ -13,6 +13,8 @@ from mnv3gen.graph.reference import activate
 from mnv3gen.quantize.arithmetic import ONE
 from mnv3gen.quantize.quantized import ConvolutionConstants, Scale
 from mnv3gen.quantize.weights import (
+    BELOW_ONE,
+    LEFTMOST,
     as_shifts,
     bias_elements,
     rounding,
@@ -23,6 +25,7 @@ from mnv3gen.quantize.weights import (
 Array: TypeAlias = npt.NDArray[Any]
 
 LARGEST_POWER = 1 << 14
+COARSEST = 16  # power of a hard sigmoid, an element being 128 of its smallest units
 LARGEST_SUM = 2**31 - 1
 HSWISH = ("hswish", "naive_hswish")
 INTEGER_FORMS = (*HSWISH, "hard_sigmoid")  # activations that are a step of the requantization
@@ -42,20 +45,21 @@ def convolution_constants(
 
     `sums` is the scale of what is requantized, which differs from `output` before a table.
     `largest` is the largest sum that calibration saw; only h-swish needs it. With `leaves` the sums
-    become float32.
+    become float32. Shifts go left only where else the scale would be too small.
     """
     scales = weight_scales(weight, bias, source.scale)
     unit = scales * source.scale
     elements = weight_elements(weight, scales)
     last = [sums.zero_point]
     if conv.activation in INTEGER_FORMS:
-        power = power_of(conv, unit, largest)
+        power = power_of(conv, unit, largest, sums.scale)
         factors = unit * ONE / (6 * power)
         factor = 192 * power if conv.activation in HSWISH else 32
         last = [power, _rounded(factor / sums.scale), sums.zero_point]
     else:
         factors = unit * 32 / sums.scale
-    shift, multiplier = as_shifts(np.zeros_like(factors) if leaves else factors)
+    least = 0 if factors.max() < BELOW_ONE else LEFTMOST
+    shift, multiplier = as_shifts(np.zeros_like(factors) if leaves else factors, least)
     totals = elements.reshape(len(elements), -1).astype(np.int64)
     whole = bias_elements(bias, unit) - source.zero_point * totals.sum(axis=1) + rounding(shift)
     if (np.abs(whole) + 128 * np.abs(totals).sum(axis=1)).max() > LARGEST_SUM:
@@ -72,20 +76,50 @@ def convolution_constants(
     )
 
 
-def power_of(conv: Conv2d, unit: Array, largest: float) -> int:
+def power_of(conv: Conv2d, unit: Array, largest: float, scale: float) -> int:
     """The power of two by which h-swish and the hard sigmoid scale their argument.
 
-    The factors have to be below 1, and no channel may saturate below the largest x: its int16 is
-    at most 2^15 - 1 times its multiplier. A hard sigmoid that saturates is 1 in any case.
+    The factors are below 1, and then no shift goes left, if the output's scale is large enough for
+    such a power.
     """
-    power = 1
-    while power < LARGEST_POWER and (unit * ONE / (6 * power)).max() >= 1 - 1 / ONE:
+    right = _smallest_power(conv, unit, largest, 1.0)
+    if right is not None and scale >= least_scale(conv, right) and right <= _coarsest(conv):
+        return right
+    return least_power(conv, unit, largest)
+
+
+def least_power(conv: Conv2d, unit: Array, largest: float) -> int:
+    """The smallest power that there is, be it with shifts to the left."""
+    power = _smallest_power(conv, unit, largest, 2.0**-LEFTMOST)
+    if power is None:
+        found = f"sums of up to {largest:.3g} in steps of {float(unit.max()):.3g}"
+        raise _unfit(conv.name, "its sums are too large", found)
+    return power
+
+
+def least_scale(conv: Conv2d, power: int) -> float:
+    """The smallest scale of the output of h-swish or the hard sigmoid with such a power."""
+    return (192 * power if conv.activation in HSWISH else 32) / ONE / BELOW_ONE
+
+
+def _coarsest(conv: Conv2d) -> int:
+    return LARGEST_POWER if conv.activation in HSWISH else COARSEST
+
+
+def _smallest_power(conv: Conv2d, unit: Array, largest: float, bound: float) -> int | None:
+    """That with factors below `bound`; None if none has them.
+
+    No channel of h-swish may saturate below the largest x: its int16 is at most 2^15 - 1 times its
+    multiplier. A hard sigmoid that saturates is 1 in any case.
+    """
+    power, factor = 1, float(unit.max()) * ONE / 6
+    while power < LARGEST_POWER and factor / power >= bound * (1 - 1 / ONE):
         power *= 2
-    if (unit * ONE / (6 * power)).max() >= 1:
-        raise _unfit(conv.name, "its sums are too large")
+    if factor / power >= bound:
+        return None
     if conv.activation == "hard_sigmoid":
         return power
-    _, multiplier = as_shifts(unit * ONE / (6 * power))
+    _, multiplier = as_shifts(unit * ONE / (6 * power), LEFTMOST)
     used = multiplier[multiplier > 0]
     least = 1.0 if not len(used) else float(used.min()) * (ONE - 1) / ONE**2
     while power < LARGEST_POWER and 6 * power * least < largest:
@@ -134,9 +168,10 @@ def _rounded(factor: float) -> int:
     return min(round(factor), ONE - 1)
 
 
-def _unfit(name: str, reason: str) -> InputError:
+def _unfit(name: str, reason: str, found: str | None = None) -> InputError:
     return InputError(
         f"cannot be computed in int8: {reason}",
         place=name,
+        found=found,
         expected="weights and calibration data of ordinary size, or this node in float32",
     )

@@ -197,7 +197,12 @@ def dequantize_sums(sums: Any, unit: Any) -> Any:
 
 
 def _scaled(total: Any, shift: Any, multiplier: Any, channel: Any) -> Any:
-    return _high_product(_to_int16(total >> shift[channel]), multiplier[channel])
+    from tvm import tirx
+
+    right = tirx.max(shift[channel], _int32(0))
+    left = tirx.max(-shift[channel], _int32(0))
+    shifted = _to_int16(_wide(_to_int16(total >> right)) << left)
+    return _high_product(shifted, multiplier[channel])
 
 
 def _high_product(first: Any, second: Any) -> Any:

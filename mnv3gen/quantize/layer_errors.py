@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from mnv3gen.graph.graph import Graph
 from mnv3gen.quantize.floating import run_float
+from mnv3gen.quantize.margins import Margins
 from mnv3gen.quantize.quantized import Quantized
 from mnv3gen.quantize.reference import as_float, run_all
 
@@ -58,11 +59,19 @@ class Errors:
     pictures: int = 0
     positions: int = 0
     agreeing: int = 0
+    margins: dict[str, Margins] = field(default_factory=dict)
 
     @property
     def agreement(self) -> float:
         """The share of positions whose arg-max is the same."""
         return self.agreeing / self.positions
+
+    @property
+    def expected_agreement(self) -> float:
+        """The share to be expected of other pictures of the kind, from margins and errors."""
+        count = sum(each.count for each in self.margins.values())
+        changed = sum(each.changed for each in self.margins.values())
+        return 1 - changed / count if count else 1.0
 
     def add(self, quantized: Quantized, wanted: Mapping[str, Array], data: Array) -> None:
         """Run the int8 network on one more input, whose float tensors are `wanted`."""
@@ -72,8 +81,9 @@ class Errors:
                 error = self.tensors.setdefault(name, TensorError())
                 error.add(wanted[name], as_float(quantized, name, values))
         for name in quantized.graph.outputs:
-            ours = as_float(quantized, name, found[name]).argmax(axis=-1)
-            same = ours == wanted[name].argmax(axis=-1)
+            ours = as_float(quantized, name, found[name])
+            same = ours.argmax(axis=-1) == wanted[name].argmax(axis=-1)
+            self.margins.setdefault(name, Margins()).add(wanted[name], ours)
             self.positions += same.size
             self.agreeing += int(same.sum())
         self.pictures += 1

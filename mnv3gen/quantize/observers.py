@@ -25,6 +25,7 @@ BINS = 8192  # even: zero is a border
 LEFT_OUT = 1e-4  # of all values, by `percentile`
 CANDIDATES = 64  # ends that `mse` tries on each side
 STEPS = 255  # between the elements of int8
+LEAST, MOST = 2.0**-100, 2.0**126  # a largest value beside which bins have borders in float32
 
 
 class Observer(Protocol):
@@ -77,7 +78,7 @@ class Histogram(MinMax):
         """Take note of the values of one picture."""
         super().add(values)
         largest = max(-self.low, self.high)
-        if not np.isfinite(largest) or largest == 0:
+        if not LEAST <= largest <= MOST:
             return
         self._reach(largest)
         scaled = (values.ravel() + np.float32(self.limit)) * np.float32(BINS / 2 / self.limit)

@@ -15,6 +15,7 @@ from mnv3gen.graph.graph import Coordinates
 from mnv3gen.quantize import forms
 
 PREFIX = "relax.mnv3gen.int8."
+LEFT = "_left"  # behind the name of a requantization some of whose shifts are below 0
 
 
 @dataclass(frozen=True)
@@ -141,14 +142,16 @@ def _legalize_resize(builder: Any, call: Any) -> Any:
     return builder.call_te(forms.resize, data, *tables, primfunc_name_hint="int8_resize")
 
 
-OPERATORS = {
+REQUANTIZATIONS = {
+    form.__name__ + suffix: Operator("int8", _of_first, _plain(form))
+    for form in (forms.requantize, forms.requantize_hswish, forms.requantize_hard_sigmoid)
+    for suffix in ("", LEFT)
+}
+OPERATORS = REQUANTIZATIONS | {
     "quantize": Operator("int8", _of_first, _plain(forms.quantize)),
     "dequantize": Operator("float32", _of_first, _plain(forms.dequantize)),
     "dequantize_sums": Operator("float32", _of_first, _plain(forms.dequantize_sums)),
     "pad": Operator("int8", _padded, _legalize_pad),
-    "requantize": Operator("int8", _of_first, _plain(forms.requantize)),
-    "requantize_hswish": Operator("int8", _of_first, _plain(forms.requantize_hswish)),
-    "requantize_hard_sigmoid": Operator("int8", _of_first, _plain(forms.requantize_hard_sigmoid)),
     "mean": Operator("int8", _mean, _legalize_mean),
     "average": Operator("int8", _averaged, _legalize_average),
     "gate": Operator("int8", _of_first, _plain(forms.gate)),

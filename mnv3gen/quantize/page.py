@@ -58,6 +58,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
     return [
         ("operators", f"{report.int8_nodes} in int8, {kept} in float32"),
         ("agreement", f"{report.agreement:.2%} of arg-maxes, on {report.compared} pictures"),
+        ("of other pictures", f"{report.expected_agreement:.2%} of arg-maxes to be expected"),
         ("outputs", "no error" if report.sqnr_db is None else f"SQNR {report.sqnr_db:.1f} dB"),
         ("calibration", f"{statistics.pictures} pictures, observer {statistics.observer}"),
         ("biases", "corrected" if statistics.shifts else "not corrected"),

@@ -157,6 +157,7 @@ class _Emission:
             return operators.call("dequantize_sums", sums, relax.const(constants.unit))
         parts = (constants.shift, constants.multiplier, constants.last)
         name = REQUANTIZE.get(conv.activation, "requantize")
+        name += operators.LEFT if constants.shifts_left else ""
         made = operators.call(name, sums, *map(relax.const, parts))
         if constants.table is None:
             return made

@@ -52,6 +52,11 @@ class ConvolutionConstants:
     table: Array | None = None
     unit: Array | None = None
 
+    @property
+    def shifts_left(self) -> bool:
+        """Whether the sums of a channel are too coarse for the output's scale."""
+        return bool((self.shift < 0).any())
+
 
 @dataclass(frozen=True)
 class Raised:

@@ -6,7 +6,7 @@ the type represents: exact in any order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -38,16 +38,27 @@ def run_all(quantized: Quantized, data: Array) -> dict[str, Array]:
     graph = quantized.graph
     if data.shape != graph.input_shape:
         raise ValueError(f"input has shape {data.shape}, the graph takes {graph.input_shape}")
-    borders = _Borders(quantized, data.astype(np.float32))
+    tensors: dict[str, Array] = {graph.input: data.astype(np.float32)}
     for node in graph.nodes:
-        if node.name in quantized.float_nodes:
-            floats: list[Array] = [borders.as_float(name) for name in node.inputs]
-            made = floating.compute(node, floats, quantized.weights, graph.bn_eps)
-            borders.tensors[node.name] = made.astype(np.float32)
-        else:
-            elements = [borders.as_int8(name) for name in node.inputs]
-            borders.tensors |= integer_tensors(quantized, node, elements)
-    return borders.tensors | {graph.input: borders.as_int8(graph.input)}
+        tensors |= made_tensors(quantized, node, tensors)
+    return tensors | {graph.input: elements_of(quantized, graph.input, tensors[graph.input])}
+
+
+def made_tensors(
+    quantized: Quantized, node: Node, tensors: Mapping[str, Array]
+) -> dict[str, Array]:
+    """What a node makes of tensors as others made them, int8 or float32, be it itself either."""
+    if node.name not in quantized.float_nodes:
+        elements = [elements_of(quantized, name, tensors[name]) for name in node.inputs]
+        return integer_tensors(quantized, node, elements)
+    floats: list[Array] = [as_float(quantized, name, tensors[name]) for name in node.inputs]
+    made = floating.compute(node, floats, quantized.weights, quantized.graph.bn_eps)
+    return {node.name: made.astype(np.float32)}
+
+
+def elements_of(quantized: Quantized, tensor: str, values: Array) -> npt.NDArray[np.int8]:
+    """A tensor's elements, be they made already or not."""
+    return values if values.dtype == np.int8 else as_int8(quantized, tensor, values)
 
 
 def as_float(quantized: Quantized, tensor: str, values: Array) -> npt.NDArray[np.float32]:
@@ -57,28 +68,6 @@ def as_float(quantized: Quantized, tensor: str, values: Array) -> npt.NDArray[np
     scale = quantized.scales[tensor]
     zero_point = np.asarray(scale.zero_point, np.int32)
     return arithmetic.dequantize(values, np.asarray(scale.scale, np.float32), zero_point)
-
-
-class _Borders:
-    """Tensors as they are made, and as those who read them want them."""
-
-    def __init__(self, quantized: Quantized, data: npt.NDArray[np.float32]) -> None:
-        self.quantized = quantized
-        self.tensors: dict[str, Array] = {quantized.graph.input: data}
-
-    def as_float(self, tensor: str) -> npt.NDArray[np.float32]:
-        return as_float(self.quantized, tensor, self.tensors[tensor])
-
-    def as_int8(self, tensor: str) -> npt.NDArray[np.int8]:
-        values = self.tensors[tensor]
-        if values.dtype == np.int8:
-            return values
-        return as_int8(self.quantized, tensor, values)
-
-
-def quantized_input(quantized: Quantized, data: Array) -> npt.NDArray[np.int8]:
-    """The elements of the network's input."""
-    return as_int8(quantized, quantized.graph.input, data)
 
 
 def integer_tensors(quantized: Quantized, node: Node, inputs: Sequence[Array]) -> dict[str, Array]:

@@ -114,7 +114,12 @@ class _Exact(IntegerPrinter):
         return self.call("multiply", [floats, relay_float(scale.scale)])
 
     def requantize(self, sums: str, conv: Conv2d, constants: ConvolutionConstants) -> str:
-        values = {"shift": constants.shift, "multiplier": constants.multiplier.astype(np.int32)}
+        values = {
+            "shift": np.maximum(constants.shift, 0),
+            "multiplier": constants.multiplier.astype(np.int32),
+        }
+        if constants.shifts_left:
+            values["left"] = np.maximum(-constants.shift, 0)
         words = [
             self.parameter(f"{conv.name}.{part}", value.reshape(self.per_channel))
             for part, value in values.items()
@@ -124,8 +129,10 @@ class _Exact(IntegerPrinter):
             return self.activated(scaled, conv, constants.last)
         return self.narrowed(scaled, int(constants.last[0]))
 
-    def scaled(self, sums: str, shift: str, multiplier: str) -> str:
+    def scaled(self, sums: str, shift: str, multiplier: str, left: str | None = None) -> str:
         shifted = self.clip(self.call("right_shift", [sums, shift]), -ONE, ONE - 1)
+        if left is not None:
+            shifted = self.clip(self.call("left_shift", [shifted, left]), -ONE, ONE - 1)
         return self.high_product(shifted, multiplier)
 
     def mean(self, node: Node, sums: str, count: int) -> str:

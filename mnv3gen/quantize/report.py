@@ -26,13 +26,17 @@ class Loss:
 
 @dataclass(frozen=True)
 class Report:
-    """`compared` pictures gave `agreement` (of arg-maxes) and the outputs' `sqnr_db`."""
+    """`compared` pictures gave `agreement` (of arg-maxes) and the outputs' `sqnr_db`.
+
+    `expected_agreement` is that of other pictures of the kind (`margins`).
+    """
 
     statistics: Statistics
     layers: tuple[Layer, ...]
     raised: tuple[Raised, ...]
     compared: int
     agreement: float
+    expected_agreement: float
     sqnr_db: float | None
     skipped: tuple[str, ...]
 
@@ -68,6 +72,7 @@ class Report:
             "float_nodes": list(self.statistics.float_nodes),
             "compared": self.compared,
             "agreement": self.agreement,
+            "expected_agreement": self.expected_agreement,
             "sqnr_db": self.sqnr_db,
             "raised": [asdict(each) for each in self.raised],
             "layers": [asdict(layer) for layer in self.layers],
@@ -88,6 +93,7 @@ def report_of(
         raised=quantized.raised,
         compared=errors.pictures,
         agreement=errors.agreement,
+        expected_agreement=errors.expected_agreement,
         sqnr_db=errors.outputs(quantized.graph).sqnr_db,
         skipped=tuple(skipped),
     )

@@ -25,10 +25,9 @@ from mnv3gen.graph.graph import (
     Node,
     Resize,
 )
-from mnv3gen.quantize.arithmetic import ONE
-from mnv3gen.quantize.constants import HSWISH, INTEGER_FORMS, power_of
+from mnv3gen.quantize.constants import INTEGER_FORMS, least_power, least_scale
 from mnv3gen.quantize.quantized import Raised, Scale, sums_name
-from mnv3gen.quantize.weights import BELOW_ONE, weight_scales
+from mnv3gen.quantize.weights import BELOW_ONE, LEFTMOST, weight_scales
 
 Array: TypeAlias = npt.NDArray[Any]
 Range: TypeAlias = tuple[float, float]
@@ -145,12 +144,10 @@ class Scales:
     def _least_of_convolution(self, conv: Conv2d, scale: float) -> float:
         weight, bias = (self.weights[f"{conv.name}.{part}"] for part in ("weight", "bias"))
         unit = weight_scales(weight, bias, scale) * scale
-        if conv.activation == "hard_sigmoid":
-            return 32 / ONE / BELOW_ONE
-        if conv.activation in HSWISH:
-            power = power_of(conv, unit, self.ranges[sums_name(conv.name)][1])
-            return 192 * power / ONE / BELOW_ONE
-        return float(32 * unit.max() / BELOW_ONE)
+        if conv.activation in INTEGER_FORMS:
+            largest = self.ranges[sums_name(conv.name)][1]
+            return least_scale(conv, least_power(conv, unit, largest))
+        return float(32 * unit.max() * 2.0**LEFTMOST / BELOW_ONE)
 
 
 def _own_ranges(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, Range]:
@@ -175,7 +172,10 @@ def _own_ranges(graph: Graph, ranges: Mapping[str, Range]) -> dict[str, Range]:
 def _with_zero(name: str, given: Range) -> Range:
     if not np.isfinite(given).all():
         raise InputError(
-            "a range that is not finite", place=name, found=given, expected="two finite numbers"
+            "a range that is not finite",
+            place=name,
+            found=given,
+            expected="weights and calibration data for which no float32 overflows",
         )
     return min(float(given[0]), 0.0), max(float(given[1]), 0.0)
 

@@ -14,6 +14,7 @@ Array: TypeAlias = npt.NDArray[Any]
 LARGEST = 127  # of an int8 weight; -128 is not used
 BIAS_BITS = 24  # a bias may need so many: with the products, sums stay inside of int32
 LAST_SHIFT = 31
+LEFTMOST = -15  # a shift: of what an int16 holds, int32 then holds it
 BELOW_ONE = 1 - 0.5 / ONE  # a factor from here on would be rounded to a multiplier of 2^15
 
 
@@ -38,21 +39,21 @@ def bias_elements(bias: Array, unit: Array) -> Array:
     return np.rint(quotient).astype(np.int64)
 
 
-def as_shifts(factors: Array) -> tuple[Array, Array]:
-    """Factors from 0 to below 1 as (shift, multiplier): multiplier * 2^(-15 - shift).
+def as_shifts(factors: Array, least: int = 0) -> tuple[Array, Array]:
+    """Factors from 0 to below 2^-least as (shift, multiplier): multiplier * 2^(-15 - shift).
 
-    What would need a shift above 31 becomes 0.
+    No shift is below `least`, 0 or `LEFTMOST`. What would need one above 31 becomes 0.
     """
     fraction, exponent = np.frexp(factors.astype(np.float64))
     multiplier = np.rint(fraction * ONE).astype(np.int64)
     carried = multiplier == ONE
     multiplier, shift = np.where(carried, ONE // 2, multiplier), -exponent - carried
     kept = (factors > 0) & (shift <= LAST_SHIFT)
-    multiplier = np.where(kept, np.where(shift < 0, ONE - 1, multiplier), 0)
-    shift = np.where(kept, np.maximum(shift, 0), 0)
+    multiplier = np.where(kept, np.where(shift < least, ONE - 1, multiplier), 0)
+    shift = np.where(kept, np.maximum(shift, least), 0)
     return shift.astype(np.int32), multiplier.astype(np.int16)
 
 
 def rounding(shift: Array) -> Array:
-    """Half of the unit that a shift rounds to."""
-    return (np.int64(1) << shift.astype(np.int64)) >> 1
+    """Half of the unit that a shift rounds to; 0 for one to the left, which rounds nothing."""
+    return (np.int64(1) << np.maximum(shift, 0).astype(np.int64)) >> 1

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mnv3gen.compile.kernel import LEAVES, Kernel
+from mnv3gen.compile.kernel import LEAVES, LEFT, Kernel
 from mnv3gen.generate.detail import coordinates_of, window_of
 from mnv3gen.quantize import arithmetic
 
@@ -77,6 +77,12 @@ def _convolution(kernel: Kernel, zero: int, random: np.random.Generator) -> list
     curved = any(name in kernel.epilogue for name in ("hswish", "hard_sigmoid"))
     shift, _ = _shift(ELEMENT**2 * count**0.5, 10000 if curved else SPREAD)
     shifts = np.maximum(random.integers(shift - 1, shift + 2, channels), 0)
+    if LEFT in kernel.epilogue:
+        lefts = random.integers(0, 16, channels) * (random.random(channels) < 0.5)
+        shifts = np.where(lefts > 0, -lefts, shifts)
+        deviation = SPREAD / 2.0**lefts / (ELEMENT * count**0.5)  # of weights, below 1 mostly
+        small = np.rint(random.normal(size=weight.shape) * _channelwise(deviation, slides))
+        weight = np.where(_channelwise(lefts, slides) > 0, small.clip(-LARGEST, LARGEST), weight)
     if LEAVES in kernel.epilogue:
         bias = random.integers(-10000, 10000, channels)
         return [
@@ -85,7 +91,7 @@ def _convolution(kernel: Kernel, zero: int, random: np.random.Generator) -> list
             bias.astype(np.int32).reshape(1, 1, 1, -1),
             random.uniform(1e-6, 1e-4, channels).astype(np.float32),
         ]
-    bias = random.integers(-500, 500, channels) + ((np.int64(1) << shifts) >> 1)
+    bias = random.integers(-500, 500, channels) + ((np.int64(1) << np.maximum(shifts, 0)) >> 1)
     last = [2, int(random.integers(8000, 30000)), zero] if curved else [zero]
     return [
         *([np.int8(zero)] if any(kernel.padding) else []),
@@ -96,6 +102,11 @@ def _convolution(kernel: Kernel, zero: int, random: np.random.Generator) -> list
         np.array(last, np.int16),
         *([_addition(zero)] if "add" in kernel.epilogue else []),
     ]
+
+
+def _channelwise(values: Array, slides: bool) -> Array:
+    """A value a channel, in the shape that weights of a depthwise or a dense window have."""
+    return values[:, np.newaxis] if slides else values
 
 
 def _addition(zero: int) -> Array:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.compiled import request_for, tiny
-from support.integers import quantized_on_random
+from support.integers import quantized_on_random, quantized_steep
 
 from mnv3gen.compile.bundle import read_bundle
 from mnv3gen.compile.pipeline import compile_network
@@ -71,6 +71,35 @@ def test_on_arm(target: str, whole: bool, tmp_path: Path) -> None:
     expected = reference.run(quantized, seeded_input(quantized.graph.input_shape))
     for ours, (name, theirs) in zip(found.values(), expected.items(), strict=True):
         np.testing.assert_array_equal(ours.ravel(), theirs.ravel(), err_msg=name)
+
+
+@pytest.mark.compile
+def test_every_tensor_whose_sums_go_left(tmp_path: Path) -> None:
+    network = resolve("mobilenet_v3_small", resolution="33", width="0.5")
+    quantized = everything(quantized_steep(network))
+    shifts = [shift for conv in lefts_of(quantized) for shift in quantized.convolution(conv).shift]
+    assert min(shifts) < -2 and max(shifts) > 2
+    found = outputs_of(network, quantized, "host", tmp_path / "out")
+    expected = reference.run(quantized, seeded_input(quantized.graph.input_shape))
+    for ours, (name, theirs) in zip(found.values(), expected.items(), strict=True):
+        np.testing.assert_array_equal(ours.ravel(), theirs.ravel(), err_msg=name)
+
+
+@pytest.mark.emulate
+@pytest.mark.parametrize("target", ["rpi5", "cortex-a53", "armv7"])
+def test_sums_that_go_left_on_arm(target: str, tmp_path: Path) -> None:
+    quantized = everything(quantized_steep(tiny()))
+    assert len(lefts_of(quantized)) > 2
+    found = outputs_of(tiny(), quantized, target, tmp_path / "out")
+    expected = reference.run(quantized, seeded_input(quantized.graph.input_shape))
+    for ours, (name, theirs) in zip(found.values(), expected.items(), strict=True):
+        np.testing.assert_array_equal(ours.ravel(), theirs.ravel(), err_msg=name)
+
+
+def lefts_of(quantized: Quantized) -> list[str]:
+    """The convolutions some of whose sums are shifted to the left."""
+    names = (conv.name for conv in quantized.graph.convolutions)
+    return [name for name in names if quantized.convolution(name).shifts_left]
 
 
 @pytest.mark.compile

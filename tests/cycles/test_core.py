@@ -52,6 +52,43 @@ def test_the_papers_phones_multiply_four_lanes_a_cycle() -> None:
     assert len(models()["cortex-a76"].micro_ops("fmla")) == 1
 
 
+# Units and latencies of LLVM's and GCC's models of the Cortex-A57 (V: either pipe, W: the one that
+# multiplies, X: the one that shifts), whose integer vectors Arm's guide to the A72 times likewise.
+INTEGERS_OF_A57 = {
+    "vadd": ("V", 1),
+    "logic": ("V", 1),
+    "vmul64": ("W", 1),
+    "vmul": ("W", 2),  # 128 bits times 128 bits
+    "vmull": ("W", 1),  # 64 times 64
+    "vmla": ("W", 2),
+    "vmlal": ("W", 1),
+    "vadalp": ("X", 1),
+    "vshift": ("X", 1),
+    "vextend": ("X", 1),
+    "vshift_by64": ("X", 1),
+    "vshift_by": ("X", 2),
+    "zip64": ("V", 1),
+    "zip": ("V", 3),
+}
+
+
+@pytest.mark.parametrize("name", INTEGERS_OF_A57)
+def test_integers_of_the_cortex_a72(name: str) -> None:
+    ports = {"V": "F0 F1", "W": "F0", "X": "F1"}
+    unit, count = INTEGERS_OF_A57[name]
+    found = models()["cortex-a72"].micro_ops(name)
+    assert [each.ports for each in found] == [ports[unit]] * count
+    if name in ("vmlal", "vadalp"):  # sums follow one another at once
+        assert found[0].latency - found[0].late == 1
+
+
+def test_what_a_description_does_not_tell_apart_is_taken_for_what_it_does() -> None:
+    core = models()["cortex-a76"]
+    assert core.micro_ops("vmull") == core.micro_ops("vmul")
+    assert core.micro_ops("vmlal64") == core.micro_ops("vmla64")
+    assert core.micro_ops("zip") == core.micro_ops("permute")
+
+
 def test_a_target_without_a_description_is_refused() -> None:
     with pytest.raises(TargetError, match="no description of this target's core"):
         model_of(targets.load("armv7"))

@@ -32,6 +32,12 @@ ARM = {
     0x8B020C20: ("shifted", (1, 2), (0,)),  # add x0, x1, x2, lsl #3
     0x9B020C20: ("multiply", (1, 2, 3), (0,)),  # madd x0, x1, x2, x3
     0x6E211C20: ("logic", (), (V + 0,)),  # eor v0.16b, v1.16b, v1.16b: zeros
+    0x0E22C020: ("vmull", (V + 1, V + 2), (V + 0,)),  # smull v0.8h, v1.8b, v2.8b
+    0x4E228020: ("vmlal", (V + 0, V + 1, V + 2), (V + 0,)),  # smlal2 v0.8h, v1.16b, v2.16b
+    0x4E606820: ("vadalp", (V + 0, V + 1), (V + 0,)),  # sadalp v0.4s, v1.8h
+    0x6E62B420: ("vmul", (V + 1, V + 2), (V + 0,)),  # sqrdmulh v0.8h, v1.8h, v2.8h
+    0x4EA24420: ("vshift_by", (V + 1, V + 2), (V + 0,)),  # sshl v0.4s, v1.4s, v2.4s
+    0x4E823820: ("zip", (V + 1, V + 2), (V + 0,)),  # zip1 v0.4s, v1.4s, v2.4s
     0xD503201F: ("none", (), ()),  # nop
 }
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from support.compiled import tiny
+from support.compiled import TINY, tiny
 from support.integers import quantized_on_random
 
 from mnv3gen.errors import InputError
-from mnv3gen.graph.seeded import seeded_input
+from mnv3gen.graph.expand import expand
+from mnv3gen.graph.seeded import seeded_input, seeded_weights
 from mnv3gen.mixed.budget import Budget, parse_budget
 from mnv3gen.mixed.choose import choose, measurements, rank
 from mnv3gen.mixed.costs import Cost, Costs
+from mnv3gen.mixed.recorrected import Recorrected
+from mnv3gen.quantize.bias_correction import measure_shifts
+from mnv3gen.quantize.calibrate import measure_ranges
 from mnv3gen.quantize.layer_errors import measure_errors
+from mnv3gen.quantize.quantize_graph import quantize_graph
+from mnv3gen.quantize.quantized import Quantized
 from mnv3gen.quantize.sensitivity import Sensitivity, measure_sensitivity
+from mnv3gen.quantize.statistics_file import Statistics
+from mnv3gen.tables.parse import parse
 
 INPUTS = [seeded_input((20, 20, 3), seed) for seed in range(6)]
 WHOLE = quantized_on_random(tiny())
@@ -54,6 +65,40 @@ def test_when_a_budget_is_met() -> None:
     assert Budget(40, "dB").met(agreement=0.0, sqnr_db=40.0)
     assert not Budget(40, "dB").met(agreement=1.0, sqnr_db=39.9)
     assert Budget(400, "dB").met(agreement=1.0, sqnr_db=None)
+
+
+def test_few_positions_are_not_counted() -> None:
+    """Ten that may differ, at least: 1 % of 64 pictures is none at all."""
+    assert not Budget(1, "%").counts(64)
+    assert not Budget(1, "%").counts(999)
+    assert Budget(1, "%").counts(1000)
+    assert Budget(50, "%").counts(20)
+    assert not Budget(0, "%").counts(10**9)
+
+
+def test_a_share_of_few_pictures_is_met_by_what_is_expected() -> None:
+    """By margins and errors, of which more parts in float32 leave less; not by luck."""
+    network = parse(TINY.replace("classes: 10", "classes: 1000"))  # close to one another
+    whole = quantized_on_random(network)
+    halves = (tuple(NAMES[:3]), tuple(NAMES[3:]))
+    costs = Costs("modelled", tuple(Cost(nodes, 2.0, 1.0) for nodes in halves))
+    ranked = rank(measure_sensitivity(whole, INPUTS[:2]), costs)
+    expected = []
+    for count in range(3):
+        kept = [name for part in ranked[:count] for name in part.nodes]
+        errors = measure_errors(quantized_on_random(network, kept), INPUTS)
+        expected.append(100 * (1 - errors.expected_agreement))
+    assert expected[0] > expected[1] > expected[2] == 0
+
+    def parts(budget: float) -> int:
+        def mixing(names: Sequence[str]) -> Quantized:
+            return quantized_on_random(network, names)
+
+        mixed = choose(mixing, ranked, costs, Budget(budget, "%"), INPUTS)
+        assert mixed.expected_agreement >= 1 - budget / 100 - 1e-9
+        return sum(part.kept for part in mixed.parts)
+
+    assert [parts(expected[0]), parts((expected[0] + expected[1]) / 2), parts(0)] == [0, 1, 2]
 
 
 def test_a_tensor_is_rounded_until_all_around_it_are_float() -> None:
@@ -125,3 +170,27 @@ def test_one_part_is_enough_for_a_middle_budget() -> None:
     budget = Budget((sqnr(0) + sqnr(1)) / 2, "dB")
     mixed = choose(lambda names: quantized_on_random(tiny(), names), ranked, costs, budget, INPUTS)
     assert set(mixed.float_nodes) == set(ranked[0].nodes)
+
+
+def test_biases_are_corrected_for_what_is_in_float32() -> None:
+    """By what is measured of that network itself; of all in int8 they are those of calibration."""
+    network, kept = tiny(), NAMES[:6]
+    weights = seeded_weights(expand(network), 0)
+    ranges, _ = measure_ranges(expand(network), weights, INPUTS, "minmax")
+    shifts = measure_shifts(quantize_graph(expand(network), weights, ranges), INPUTS)
+    listed = {name: each.tolist() for name, each in shifts.items()}
+    whole = Statistics("tiny", "", "", "minmax", len(INPUTS), ranges, listed)
+    steps: list[None] = []
+    mixing = Recorrected(network, weights, whole, INPUTS, lambda: steps.append(None))
+    assert mixing.statistics([]).shifts == listed
+    assert not steps
+    found = mixing.statistics(kept)
+    expected = measure_shifts(quantize_graph(expand(network), weights, ranges, kept), INPUTS)
+    assert found.float_nodes == sorted(kept)
+    assert found.shifts == {name: each.tolist() for name, each in expected.items()}
+    assert found.shifts.keys() == {*listed} - {*kept}
+    assert len(steps) == len(NAMES)
+    assert mixing(kept).float_nodes == set(kept)
+    assert len(steps) == len(NAMES)  # measured once
+    bare = Recorrected(network, weights, replace(whole, shifts={}), INPUTS)
+    assert bare.statistics(kept).shifts == {}

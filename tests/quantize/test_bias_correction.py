@@ -52,6 +52,27 @@ def test_float_nodes_have_no_shift() -> None:
     assert measure_shifts(kept, INPUTS) == {}
 
 
+def test_between_float_nodes_nothing_is_rounded() -> None:
+    """What float32 makes for float32 has a scale that no one uses: here it is useless."""
+    convs = tuple(
+        Conv2d(name, (read,), (12, 12, 3), 0, 1, 1, batch_norm=False)
+        for name, read in (("a", "input"), ("b", "a"), ("c", "b"))
+    )
+    random = np.random.RandomState(0)
+    weights = {f"{it.name}.bias": random.standard_normal(3).astype(np.float32) for it in convs}
+    weights |= {
+        f"{it.name}.weight": random.standard_normal((3, 3, 1, 1)).astype(np.float32) for it in convs
+    }
+    graph = Graph("three", "input", (12, 12, 3), convs, ("c",))
+    ranges, _ = measure_ranges(graph, weights, INPUTS, "minmax")
+    found = [
+        measure_shifts(quantize_graph(graph, weights, ranges | {"a": given}, ["a", "b"]), INPUTS)
+        for given in (ranges["a"], (-1e4, 1e4))
+    ]
+    assert found[0].keys() == {"c"}
+    np.testing.assert_array_equal(found[0]["c"], found[1]["c"])
+
+
 @pytest.mark.parametrize(
     "activation", ["none", "relu", "relu6", "hswish", "naive_hswish", "hard_sigmoid", "sigmoid"]
 )

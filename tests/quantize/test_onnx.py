@@ -21,7 +21,8 @@ NETWORKS = {
         "lraspp_mobilenet_v3_small", resolution="64x96", width="0.5"
     ),
 }
-NOISE_DB = 9.0  # of other roundings; a wrong scale anywhere leaves less than 3
+NOISE_DB = 8.0  # of other roundings; a wrong scale anywhere leaves less than 3
+INPUTS = 7
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -38,14 +39,17 @@ def test_the_same_network(name: str) -> None:
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    data = seeded_input(quantized.graph.input_shape)
-    feed = {quantized.graph.input: data.transpose(2, 0, 1)[np.newaxis]}
-    found = session.run(list(quantized.graph.outputs), feed)
-    expected = reference.run(quantized, data)
-    for theirs, ours in zip(found, expected.values(), strict=True):
-        difference = theirs[0].transpose(1, 2, 0) - ours
-        noise = 10 * np.log10(np.square(ours).sum() / np.square(difference).sum())
-        assert noise > NOISE_DB
+    ratios: list[list[float]] = []
+    for seed in range(INPUTS):
+        data = seeded_input(quantized.graph.input_shape, seed)
+        feed = {quantized.graph.input: data.transpose(2, 0, 1)[np.newaxis]}
+        found = session.run(list(quantized.graph.outputs), feed)
+        expected = reference.run(quantized, data)
+        ratios.append([])
+        for theirs, ours in zip(found, expected.values(), strict=True):
+            difference = theirs[0].transpose(1, 2, 0) - ours
+            ratios[-1].append(np.square(ours).sum() / np.square(difference).sum())
+    assert (10 * np.log10(np.median(ratios, axis=0)) > NOISE_DB).all()
 
 
 def test_float_operators_among_integers() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from support.compiled import tiny
-from support.integers import quantized_on_random
+from support.integers import quantized_on_random, quantized_steep
 from support.real_relay import check_files, relay_python
 
 from mnv3gen.graph.expand import expand
@@ -103,6 +103,8 @@ def test_relay_computes_our_elements(tmp_path: Path) -> None:
         (whole, "NHWC", "relay"),
         (mixed, "NHWC", "exact"),
         (mixed, "NCHW", "relay"),
+        (_with_all_outputs(quantized_steep(tiny())), "NHWC", "exact"),
+        (_with_all_outputs(quantized_steep(tiny())), "NCHW", "relay"),
     ]
     if os.environ.get(EVERY):
         forms = (resolve(name, width="0.35", resolution=64) for name in names())

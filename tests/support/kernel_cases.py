@@ -391,6 +391,18 @@ def _leaving(form: Callable[[Random], Group]) -> Callable[[Random], Group]:
     return converted
 
 
+def _shifting_left(form: Callable[[Random], Group]) -> Callable[[Random], Group]:
+    """The same of int8, with sums that are shifted to the left."""
+
+    def converted(random: Random) -> Group:
+        group = _as_integers(form)(random)
+        (kernel,) = group.kernels
+        bias, *others = kernel.epilogue
+        return replace(group, kernels=(replace(kernel, epilogue=(bias, "left", *others)),))
+
+    return converted
+
+
 INTEGER_FORMS = {name: _as_integers(form) for name, form in FORMS.items()} | {
     "quantize": _elementwise("quantize"),
     "dequantize": _elementwise("dequantize"),
@@ -399,4 +411,8 @@ INTEGER_FORMS = {name: _as_integers(form) for name, form in FORMS.items()} | {
     "fully connected to float32": _leaving(_fully_connected),
     "convolution to float32": _leaving(_convolution),
     "depthwise convolution to float32": _leaving(_depthwise),
+    "1x1 convolution, left": _shifting_left(_convolution_1x1),
+    "1x1 convolution and residual, left": _shifting_left(_convolution_1x1_and_residual),
+    "convolution, left": _shifting_left(_convolution),
+    "depthwise convolution, left": _shifting_left(_depthwise),
 }

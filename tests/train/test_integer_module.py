@@ -46,13 +46,21 @@ def prepared(name: str, form: dict[str, Any]) -> tuple[Graph, dict[str, Any], di
     return graph, weights, ranges
 
 
+@pytest.mark.parametrize("steeper", [1, 50])
 @pytest.mark.parametrize(("name", "form"), FORMS, ids=lambda value: str(value))
-def test_every_output_element_is_the_references(name: str, form: dict[str, Any]) -> None:
+def test_every_output_element_is_the_references(
+    name: str, form: dict[str, Any], steeper: int
+) -> None:
+    """Of steep weights the sums are shifted to the left."""
     from mnv3gen.train.integers.module import IntegerModule
 
     graph, weights, ranges = prepared(name, form)
+    for conv in graph.convolutions:
+        weights[f"{conv.name}.weight"][::2] *= steeper
     module = IntegerModule(graph, weights, ranges)
     quantized = module.quantized()
+    lefts = [quantized.convolution(conv.name).shifts_left for conv in graph.convolutions]
+    assert steeper == 1 or sum(lefts) > len(lefts) / 2
     inputs = np.stack([seeded_input(graph.input_shape, seed) for seed in (1, 5)])
     outputs = module(torch.from_numpy(inputs.transpose(0, 3, 1, 2).copy()))
     for index, data in enumerate(inputs):

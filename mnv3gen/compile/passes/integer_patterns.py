@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from mnv3gen.quantize.operators import LEFT, REQUANTIZATIONS
 from mnv3gen.quantize.operators import PREFIX as INT8
 
-REQUANTIZATIONS = ("requantize", "requantize_hswish", "requantize_hard_sigmoid")
 # The others by how many arguments they have; the last ones may be shapes or constants.
 ALONE = {
     "quantize": 3,
@@ -26,9 +26,10 @@ def integer_patterns() -> Iterator[tuple[Any, ...]]:
     from tvm.relax.dpl import is_const, is_op, wildcard
 
     for padded in (True, False):
-        linear = _convolution("requantize", padded)
-        residual = is_op(INT8 + "add")(linear, wildcard(), is_const())
-        yield "int8_conv2d_add", residual, {"branch": linear}, branch_is_used_once
+        for suffix in ("", LEFT):
+            linear = _convolution("requantize" + suffix, padded)
+            residual = is_op(INT8 + "add")(linear, wildcard(), is_const())
+            yield "int8_conv2d_add", residual, {"branch": linear}, branch_is_used_once
         for name in REQUANTIZATIONS:
             yield "int8_conv2d", _convolution(name, padded)
         yield "int8_conv2d", _convolution("dequantize_sums", padded, 1)

@@ -27,8 +27,9 @@ def high_product(first: Tensor, second: Tensor | int) -> Tensor:
 
 
 def scaled(sums: Tensor, shift: Tensor, multiplier: Tensor) -> Tensor:
-    """Sums, shifted right, saturated to int16, times multiplier / 2^15."""
-    return high_product((sums >> shift).clamp(*INT16), multiplier)
+    """Sums, shifted right, saturated to int16, times multiplier / 2^15; left below 0."""
+    shifted = (sums >> shift.clamp(min=0)).clamp(*INT16)
+    return high_product((shifted << (-shift).clamp(min=0)).clamp(*INT16), multiplier)
 
 
 def narrowed(values: Tensor, zero_point: int) -> Tensor:

@@ -5,15 +5,15 @@ They are used where nothing was measured on the target's core, and never compare
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import msgspec
 
 from mnv3gen import resources
+from mnv3gen.compile.log_lines import encode_lines, read_lines
 from mnv3gen.compile.schedules import generators
-from mnv3gen.errors import InputError
 
 FILE = "modelled.jsonl"
 
@@ -51,26 +51,8 @@ class ModelledRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 
 def read_modelled(path: Path) -> list[ModelledRecord]:
     """The records of a file; none if there is no such file. InputError names file and line."""
-    if not path.is_file():
-        return []
-    records = []
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
-        try:
-            records.append(msgspec.json.decode(line, type=ModelledRecord))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"not a record of modelled cycles: {error}",
-                place=f"{path}:{number}",
-                found=line[:60].decode(errors="replace"),
-                expected="one JSON object a line, as `mnv3gen tune --device modelled` writes them",
-            ) from error
-    return records
-
-
-def encode_modelled(records: Iterable[ModelledRecord]) -> bytes:
-    """A log's content: sorted, one record a line."""
-    ordered = sorted(records, key=lambda record: record.key)
-    return b"".join(msgspec.json.encode(record) + b"\n" for record in ordered)
+    writer = "`mnv3gen tune --device modelled`"
+    return read_lines(path, ModelledRecord, "a record of modelled cycles", writer)
 
 
 def modelled_logs() -> dict[str, Path]:
@@ -81,7 +63,7 @@ def modelled_logs() -> dict[str, Path]:
 def problems(path: Path) -> Iterator[str]:
     """What is wrong with a log, one line each. InputError if it cannot be read at all."""
     records = read_modelled(path)
-    if encode_modelled(records) != path.read_bytes():
+    if encode_lines(records) != path.read_bytes():
         yield f"{path}: not sorted, or not as it would be written"
     versions = {schedule.name: schedule.version for schedule in generators()}
     seen = set()

@@ -8,7 +8,6 @@ come before ours.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -16,11 +15,11 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from mnv3gen import resources
+from mnv3gen.compile.log_lines import read_lines
 from mnv3gen.compile.metaschedule import Searched, load_searched
 from mnv3gen.compile.modelled import FILE as MODELLED_FILE
 from mnv3gen.compile.modelled import ModelledRecord, read_modelled
 from mnv3gen.compile.schedules import Schedule
-from mnv3gen.errors import InputError
 from mnv3gen.generate.group import Group, Parameters
 from mnv3gen.targets import Target
 
@@ -153,23 +152,4 @@ def load_tuned(target: Target) -> Tuned:
 
 def read_log(path: Path) -> list[TunedRecord]:
     """The records of a file; none if there is no such file. InputError names file and line."""
-    if not path.is_file():
-        return []
-    records = []
-    for number, line in enumerate(path.read_bytes().splitlines(), 1):
-        try:
-            records.append(msgspec.json.decode(line, type=TunedRecord))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InputError(
-                f"not a tuning record: {error}",
-                place=f"{path}:{number}",
-                found=line[:60].decode(errors="replace"),
-                expected="one JSON object a line, as `mnv3gen tune` writes them",
-            ) from error
-    return records
-
-
-def encode_log(records: Iterable[TunedRecord]) -> bytes:
-    """A log's content: sorted, one record a line."""
-    ordered = sorted(records, key=lambda record: record.key)
-    return b"".join(msgspec.json.encode(record) + b"\n" for record in ordered)
+    return read_lines(path, TunedRecord, "a tuning record", "`mnv3gen tune`")

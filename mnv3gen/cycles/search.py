@@ -17,7 +17,8 @@ import msgspec
 
 from mnv3gen import __version__
 from mnv3gen.compile.cache import tool_versions
-from mnv3gen.compile.modelled import FILE, ModelledRecord, encode_modelled, read_modelled
+from mnv3gen.compile.log_lines import encode_lines
+from mnv3gen.compile.modelled import FILE, ModelledRecord, read_modelled
 from mnv3gen.compile.plan import Step, cheapest_steps, compared
 from mnv3gen.compile.tuned import core_of
 from mnv3gen.cycles.core import CoreModel
@@ -209,7 +210,7 @@ def write_records(path: Path, records: Sequence[ModelledRecord]) -> None:
     known |= {record.key: record for record in records}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")
-    temporary.write_bytes(encode_modelled(known.values()))
+    temporary.write_bytes(encode_lines(known.values()))
     temporary.replace(path)
 
 

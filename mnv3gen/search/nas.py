@@ -125,7 +125,8 @@ class Nas:
         return format_network(self.space.network(point))
 
     def _check(self, known: Trial, point: Point) -> None:
-        if self.space.point(parse(known.point)) != point:
+        """By their tables: neighbouring blocks may share out their layers in several ways."""
+        if parse(known.point) != self.space.network(point):
             raise InputError(
                 "a trial of another search",
                 place=f"{self.trials.journal.path}: trial {known.number}",

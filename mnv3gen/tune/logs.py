@@ -10,8 +10,9 @@ from typing import TypeAlias
 
 from mnv3gen import __version__, resources
 from mnv3gen.compile.cache import tool_versions
+from mnv3gen.compile.log_lines import encode_lines
 from mnv3gen.compile.schedules import generators
-from mnv3gen.compile.tuned import FILE, TunedRecord, core_of, encode_log, read_log
+from mnv3gen.compile.tuned import FILE, TunedRecord, core_of, read_log
 from mnv3gen.errors import InputError
 from mnv3gen.generate.group import Space, within
 from mnv3gen.targets import load, names
@@ -96,7 +97,7 @@ def write_log(path: Path, records: Iterable[TunedRecord]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(encode_log(records))
+        temporary.write_bytes(encode_lines(records))
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -121,7 +122,7 @@ def logs() -> dict[str, Path]:
 def problems(path: Path) -> Iterator[str]:
     """What is wrong with a log, one line each. InputError if it cannot be read at all."""
     records = read_log(path)
-    if encode_log(records) != path.read_bytes():
+    if encode_lines(records) != path.read_bytes():
         yield f"{path}: not sorted, or not as it would be written; run `mnv3gen logs prune`"
     seen = set()
     spaces = spaces_of(path.parent.name, records)

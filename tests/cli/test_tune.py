@@ -10,9 +10,10 @@ from support.command import Finished
 from support.searched import line, searched
 from support.tuning import record
 
+from mnv3gen.compile.log_lines import encode_lines
 from mnv3gen.compile.metaschedule import TRACES, Entry, folder_of, read_entries, write_entries
 from mnv3gen.compile.schedules import all_schedules
-from mnv3gen.compile.tuned import FILE, encode_log
+from mnv3gen.compile.tuned import FILE
 from mnv3gen.tables.zoo import resolve
 from mnv3gen.targets import load
 from mnv3gen.tune.tasks import listed, tasks_of
@@ -40,7 +41,7 @@ def test_an_unknown_network(command: Command) -> None:
 
 
 def test_showing_a_log(command: Command, log: Path) -> None:
-    log.write_bytes(encode_log([record(median_us=150.0, rule_us=165.0, floor_us=140.0)]))
+    log.write_bytes(encode_lines([record(median_us=150.0, rule_us=165.0, floor_us=140.0)]))
     shown = command("logs", "show", "board", "--json").json
     assert shown[0]["median_us"] == 150.0
     text = command("logs", "show", "board").out
@@ -53,7 +54,7 @@ def test_a_target_without_a_log(command: Command, log: Path) -> None:
 
 
 def test_checking_and_pruning(command: Command, log: Path) -> None:
-    log.write_bytes(encode_log([record(schedule="gone"), record(kernel="b", schedule="gone")]))
+    log.write_bytes(encode_lines([record(schedule="gone"), record(kernel="b", schedule="gone")]))
     checked = command("logs", "check")
     assert checked.code == 1 and "there is no schedule gone" in checked.err
     assert "board: 0 records kept, 2 dropped" in command("logs", "prune").out
@@ -102,7 +103,7 @@ def test_a_database_without_the_trace_of_a_record(command: Command, log: Path) -
 def test_parameters_that_a_schedule_does_not_have(command: Command, log: Path) -> None:
     """Of this machine's core, a kernel of MobileNetV3-Large with a panel of 99 registers."""
     path = log.parent.parent / "host" / FILE
-    path.write_bytes(encode_log([record(parameters={"vectors": 99, "rows": 0, "block": 0})]))
+    path.write_bytes(encode_lines([record(parameters={"vectors": 99, "rows": 0, "block": 0})]))
     checked = command("logs", "check")
     assert checked.code == 1 and f"{path}:1: pointwise cannot have the parameters" in checked.err
     assert "vectors=99" in command("logs", "prune").out

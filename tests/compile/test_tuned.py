@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from support.tuning import record
 
+from mnv3gen.compile.log_lines import encode_lines
 from mnv3gen.compile.tuned import (
     FILE,
     core_of,
-    encode_log,
     load_tuned,
     own_folder,
     read_log,
@@ -38,7 +38,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, byt
 
 def test_a_log_is_read_as_it_was_written(write: Callable[[str, bytes], Path]) -> None:
     records = [record(kernel="b"), record(kernel="a"), record(kernel="a", schedule="other")]
-    path = write("path", encode_log(records))
+    path = write("path", encode_lines(records))
     assert [(it.kernel, it.schedule) for it in read_log(path)] == [
         ("a", "other"),
         ("a", "pointwise"),
@@ -48,8 +48,8 @@ def test_a_log_is_read_as_it_was_written(write: Callable[[str, bytes], Path]) ->
 
 
 def test_the_users_own_records_come_first(write: Callable[[str, bytes], Path]) -> None:
-    write("path", encode_log([record(kernel="a", seed=1), record(kernel="b", seed=1)]))
-    write("own", encode_log([record(kernel="a", seed=2)]))
+    write("path", encode_lines([record(kernel="a", seed=1), record(kernel="b", seed=1)]))
+    write("own", encode_lines([record(kernel="a", seed=2)]))
     found = load_tuned(load("host")).records
     assert {kernel: it.seed for (kernel, _), it in found.items() if kernel in "ab"} == {
         "a": 2,
@@ -58,12 +58,12 @@ def test_the_users_own_records_come_first(write: Callable[[str, bytes], Path]) -
 
 
 def test_records_of_another_core_are_not_used(write: Callable[[str, bytes], Path]) -> None:
-    write("own", encode_log([record(kernel="a", core="x86_64 another, 32 x 512 bit")]))
+    write("own", encode_lines([record(kernel="a", core="x86_64 another, 32 x 512 bit")]))
     assert ("a", "pointwise") not in load_tuned(load("host")).records
 
 
 def test_a_damaged_line_is_named(write: Callable[[str, bytes], Path]) -> None:
-    path = write("own", encode_log([record()]) + b'{"kernel": 3}\n')
+    path = write("own", encode_lines([record()]) + b'{"kernel": 3}\n')
     with pytest.raises(InputError) as caught:
         read_log(path)
     assert f"{path}:2" in str(caught.value)

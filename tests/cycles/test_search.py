@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from support.command import mnv3gen
 
+from mnv3gen.compile.log_lines import encode_lines
 from mnv3gen.compile.modelled import (
     FILE,
     ModelledRecord,
-    encode_modelled,
     modelled_logs,
     problems,
     read_modelled,
@@ -117,9 +117,9 @@ def test_logs_are_merged_sorted_and_checked(searched: ModelledSearch, tmp_path: 
     assert all(isinstance(it, ModelledRecord) for it in found)
     assert list(problems(path)) == []
     twice = [other, other, msgspec.structs.replace(record, version=record.version + 1)]
-    path.write_bytes(encode_modelled(twice))
+    path.write_bytes(encode_lines(twice))
     assert [it.rpartition(":")[2].split()[0] for it in problems(path)] == ["a", record.schedule]
-    path.write_bytes(encode_modelled(found))
+    path.write_bytes(encode_lines(found))
     path.write_text(path.read_text() + "{}\n")
     with pytest.raises(InputError, match=r"modelled\.jsonl:3"):
         read_modelled(path)

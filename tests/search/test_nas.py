@@ -43,7 +43,7 @@ def test_rewards_are_of_the_table(tmp_path: Path) -> None:
     assert (first.state, first.controller, first.latency.source) == ("ok", "random", "table")
 
 
-@pytest.mark.parametrize("controller", ["random", "evolution", "exhaustive"])
+@pytest.mark.parametrize("controller", ["random", "evolution", "exhaustive", "ppo"])
 def test_a_search_goes_on_where_it_was(tmp_path: Path, controller: str) -> None:
     (whole, cut) = (tmp_path / "whole", tmp_path / "cut")
     whole.mkdir()
@@ -53,6 +53,16 @@ def test_a_search_goes_on_where_it_was(tmp_path: Path, controller: str) -> None:
     again = search_of(cut, controller)
     assert lines_of(again.run(24)) == expected
     assert again.latency.calls == len(expected) - 6  # type: ignore[attr-defined]
+
+
+def test_blocks_that_share_out_their_layers_in_two_ways(tmp_path: Path) -> None:
+    """Of 8 filters both, 2 + 1 layers or 1 + 2 are one table, which a search that goes on knows."""
+    text = SPACE.replace("layers = [0]", "layers = [0, 1]")
+    search = search_of(tmp_path, "exhaustive", text=text)
+    tables = [trial.point for trial in search.run(100)]
+    assert len(tables) == 4 * 8 == search.space.size
+    assert len(set(tables)) == 32 - 2  # of bneck3 and of bneck6
+    assert len(search_of(tmp_path, "exhaustive", text=text).run(100)) == 32
 
 
 def test_lines_that_a_kill_left_out_are_made_again(tmp_path: Path) -> None:

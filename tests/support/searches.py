@@ -28,7 +28,7 @@ classes: 10
 Operator          exp  #out  SE  NL  s
 conv2d, 3x3         -     8   -  HS  2
 bneck, 3x3         24     8   -  RE  1
-bneck, 3x3         24    16   -  RE  2
+bneck, 3x3         24    16   -  RE  1
 pool                -     -   -   -  1
 conv2d 1x1, NBN     -     k   -   -  1
 """
@@ -119,9 +119,10 @@ def search_of(
     seed: int = 0,
     fails: Callable[[int], None] = lambda call: None,
     workers: Workers | None = None,
+    text: str = KERNELS,
 ) -> Nas:
     """A search in `folder`/s of the space that is written beside it."""
-    space = write_space(folder, KERNELS)
+    space = write_space(folder, text)
     truth = write_truth(folder, space)
     return Nas(
         settings_of(space, controller, seed),

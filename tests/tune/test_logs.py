@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from support.tuning import record
 
+from mnv3gen.compile.log_lines import encode_lines
 from mnv3gen.compile.schedules import generators
-from mnv3gen.compile.tuned import FILE, encode_log, read_log
+from mnv3gen.compile.tuned import FILE, read_log
 from mnv3gen.tune.logs import merged, outdated, problems, pruned, write_log
 from mnv3gen.tune.trials import Trial, Trials
 
@@ -24,7 +25,7 @@ def test_a_whole_log_has_no_problems(tmp_path: Path) -> None:
 def test_problems_are_named(tmp_path: Path) -> None:
     path = tmp_path / FILE
     lines = [record(kernel="b", version=VERSION), record(kernel="a", version=VERSION - 1)]
-    path.write_bytes(b"".join(encode_log([line]) for line in lines))
+    path.write_bytes(b"".join(encode_lines([line]) for line in lines))
     unsorted, old = problems(path)
     assert "not sorted" in unsorted
     assert f"{path}:2" in old and f"the record of {VERSION - 1}" in old

@@ -76,7 +76,7 @@ def test_gradients_are_those_of_the_float_network_in_the_main() -> None:
     from mnv3gen.lower.torch import to_torch
     from mnv3gen.train.integers.module import IntegerModule, folded_graph
 
-    graph, weights, ranges = prepared(*FORMS[0])
+    graph, weights, ranges = prepared(*FORMS[1])  # whose int8 outputs are 20 dB above their error
     module = IntegerModule(graph, weights, ranges)
     plain = to_torch(folded_graph(graph), module.values()).eval()
     data = torch.from_numpy(seeded_input(graph.input_shape, 1).transpose(2, 0, 1)[None].copy())
@@ -84,7 +84,7 @@ def test_gradients_are_those_of_the_float_network_in_the_main() -> None:
         scores = each(data)[graph.outputs[0]].flatten(1)
         torch.nn.functional.cross_entropy(scores, torch.tensor([2])).backward()
     state = dict(plain.named_parameters())
-    for name, least in (("conv2d4.weight", 0.9), ("bneck11.project.weight", 0.8)):
+    for name, least in (("conv2d4.weight", 0.9), ("bneck15.project.weight", 0.8)):
         ours = module.parts[name.replace(".", "/")].grad.flatten()
         theirs = state[name].grad.flatten()
         cosine = torch.nn.functional.cosine_similarity(ours, theirs, dim=0)

@@ -90,9 +90,7 @@ def as_record(mixed: Mixed) -> manifest.Mixed:
 
     from mnv3gen.compile import manifest
 
-    values = as_json(mixed)
-    del values["tried"]
-    return msgspec.convert(values, manifest.Mixed)
+    return msgspec.convert(as_json(mixed), manifest.Mixed)
 
 
 def print_mixed(mixed: Mixed) -> None:

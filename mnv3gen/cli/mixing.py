@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mnv3gen.compile import manifest
     from mnv3gen.compile.request import Request
     from mnv3gen.mixed.budget import Budget
-    from mnv3gen.mixed.choose import Mixed
+    from mnv3gen.mixed.choose import Mixed, Tried
     from mnv3gen.quantize.pictures import Pictures
     from mnv3gen.quantize.quantized import Quantized
     from mnv3gen.quantize.sensitivity import Sensitivity
@@ -80,6 +80,7 @@ def as_json(mixed: Mixed) -> dict[str, Any]:
         "sqnr_db": mixed.sqnr_db,
         "float_nodes": list(mixed.float_nodes),
         "parts": parts,
+        "tried": [asdict(each) for each in mixed.tried],
     }
 
 
@@ -105,6 +106,13 @@ def print_mixed(mixed: Mixed) -> None:
         f"cost      {mixed.cost_source}: {whole:.4g} {mixed.cost_unit} in int8 and "
         f"{mixed.added_cost:.4g} more for what is kept, conversions not counted"
     )
+    for each in mixed.tried:
+        click.echo(
+            f"tried     {each.kept:3d} parts, {each.added_cost:.4g} more: {each.agreement:.2%} "
+            f"agree, {each.expected_agreement:.2%} expected{_sqnr(each)}"
+        )
+    if kept == len(mixed.parts):
+        click.echo("mnv3gen: warning: nothing is left in int8 by this budget", err=True)
     click.echo("   float32       int8   loss dB  part")
     for part in mixed.parts:
         mark = "  float32" if part.kept else ""
@@ -119,5 +127,5 @@ def decibels(power: float | None) -> float | None:
     return 10 * math.log10(power) if power is not None and power > 0 else None
 
 
-def _sqnr(mixed: Mixed) -> str:
+def _sqnr(mixed: Mixed | Tried) -> str:
     return "" if mixed.sqnr_db is None else f", SQNR {mixed.sqnr_db:.1f} dB"

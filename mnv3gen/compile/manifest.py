@@ -56,6 +56,16 @@ class MixedPart(Record, frozen=True):
     kept: bool
 
 
+class MixedTried(Record, frozen=True):
+    """A network that was looked at on the way, as `mnv3gen.mixed.choose.Tried`."""
+
+    kept: int
+    added_cost: float
+    agreement: float
+    expected_agreement: float
+    sqnr_db: float | None
+
+
 class Mixed(Record, frozen=True):
     """What `--mixed BUDGET` chose: the unit and source of the costs, and what was measured."""
 
@@ -69,6 +79,7 @@ class Mixed(Record, frozen=True):
     float_nodes: tuple[str, ...]
     parts: tuple[MixedPart, ...]
     expected_agreement: float | None = None
+    tried: tuple[MixedTried, ...] = ()
 
 
 class Quantization(Record, frozen=True):

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from mnv3gen.graph.graph import Graph
 from mnv3gen.mixed.budget import Budget
 from mnv3gen.mixed.costs import Costs
 from mnv3gen.quantize.floating import run_float
@@ -43,8 +44,22 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Tried:
+    """What was measured of the network with the first `kept` parts of the order in float32."""
+
+    kept: int
+    added_cost: float
+    agreement: float
+    expected_agreement: float
+    sqnr_db: float | None
+
+
+@dataclass(frozen=True)
 class Mixed:
-    """The choice: parts in the network's order, and what was measured of the network with it."""
+    """The choice: parts in the network's order, and what was measured of the network with it.
+
+    `tried` has all networks that were looked at, by the number of parts in float32.
+    """
 
     budget: Budget
     cost_source: str
@@ -54,6 +69,7 @@ class Mixed:
     agreement: float
     expected_agreement: float
     sqnr_db: float | None
+    tried: tuple[Tried, ...] = ()
 
     @property
     def float_nodes(self) -> tuple[str, ...]:
@@ -109,6 +125,7 @@ def choose(
     """
     whole = mixing(())
     graph, wanted = whole.graph, _wanted(whole, inputs)
+    tried: dict[int, Tried] = {}
 
     def measure(count: int) -> Errors:
         names = [name for part in ranked[:count] for name in part.nodes]
@@ -116,6 +133,7 @@ def choose(
         for floats, data in zip(wanted, inputs, strict=True):
             errors.add(quantized, floats, data)
             progress()
+        tried[count] = _tried(ranked[:count], errors, graph)
         return errors
 
     def met(errors: Errors) -> bool:
@@ -147,6 +165,17 @@ def choose(
         agreement=best.agreement,
         expected_agreement=best.expected_agreement,
         sqnr_db=best.outputs(graph).sqnr_db,
+        tried=tuple(tried[count] for count in sorted(tried)),
+    )
+
+
+def _tried(kept: Sequence[Part], errors: Errors, graph: Graph) -> Tried:
+    return Tried(
+        len(kept),
+        sum(part.float32_cost - part.int8_cost for part in kept),
+        errors.agreement,
+        errors.expected_agreement,
+        errors.outputs(graph).sqnr_db,
     )
 
 

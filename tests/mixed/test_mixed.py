@@ -155,6 +155,10 @@ def test_no_more_is_kept_than_it_takes(budget: Budget, kept: int) -> None:
     assert mixed.added_cost == kept
     assert 0 < len(steps) <= measurements(2) * len(INPUTS)
     assert (mixed.sqnr_db is None) == (kept == 2)  # nothing but float32 is left then
+    assert [each.kept for each in mixed.tried] == ([0] if kept == 0 else [0, 1, 2])
+    assert [each.added_cost for each in mixed.tried] == [each.kept for each in mixed.tried]
+    (chosen,) = (each for each in mixed.tried if each.kept == kept)
+    assert (chosen.sqnr_db, chosen.agreement) == (mixed.sqnr_db, mixed.agreement)
 
 
 def test_one_part_is_enough_for_a_middle_budget() -> None:

@@ -30,7 +30,7 @@ from mnv3gen.tables.zoo import names, resolve
 
 GOLDEN = Path(__file__).with_name("golden")
 ROUNDINGS: tuple[Rounding, ...] = ("exact", "relay")
-EVERY = "MNV3GEN_EVERY_NETWORK"  # set: all of the zoo too, half an hour
+EVERY = "MNV3GEN_EVERY_NETWORK"  # set: all of the zoo too, up to an hour
 UNIT = 1  # what Relay's own rounding may differ by, of an operator
 
 HEADS = """\

@@ -42,7 +42,10 @@ def command(no_check: bool, tracker: str | None, as_json: bool) -> None:
     if no_check:
         rows = [_row(device) for device in devices]
     else:
-        with ThreadPoolExecutor(8) as pool:
+        from mnv3gen.cli.progress import phases
+
+        with phases() as observe, ThreadPoolExecutor(8) as pool:
+            observe(f"ask {len(devices)} devices")
             rows = list(pool.map(_checked, devices))
     if as_json:
         click.echo(json.dumps(rows, indent=1))

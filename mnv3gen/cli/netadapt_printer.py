@@ -5,11 +5,14 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from mnv3gen.cli.damage import skipped_lines
 from mnv3gen.cli.live import Live
 from mnv3gen.cli.training import Printer
 from mnv3gen.search.netadapt.watch import Watcher
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mnv3gen.search.netadapt.journal import Step, Verified
 
 
@@ -39,6 +42,10 @@ class NetAdaptPrinter(Live, Watcher):
         self._end_training()
         self.bar.start()
         self.bar.update(self.task, description=text, completed=0, total=None)
+
+    def skipped(self, path: Path, lines: list[int]) -> None:
+        """Name damaged lines."""
+        self.line(f"mnv3gen: warning: {skipped_lines(path, lines)}")
 
     def resumed(self, step: Step) -> None:
         """Say where a killed run goes on."""

@@ -58,6 +58,7 @@ def command(
 
     NETWORK is a name of the zoo, a .bneck file or an ONNX file.
     """
+    from mnv3gen.cli.progress import phases
     from mnv3gen.devices.device import find_device, target_name
     from mnv3gen.measure.latency import load_predictor
     from mnv3gen.measure.records import records_folder
@@ -65,9 +66,12 @@ def command(
 
     chosen = find_device(device, target)
     folder = table or records_folder(chosen.name)
-    predictor = load_predictor(folder, load(target_name(chosen)))
     own = network if isinstance(network, Network) else network.network
-    prediction = predictor.predict(own)
+    with phases() as observe:
+        observe("learn from what was measured")
+        predictor = load_predictor(folder, load(target_name(chosen)))
+        observe("plan the network")
+        prediction = predictor.predict(own)
     if as_json:
         click.echo(json.dumps(_dictionary(network.name, prediction, predictor), indent=1))
     else:

@@ -260,7 +260,7 @@ def cycles(groups: int, seed: int, as_json: bool) -> None:
 
 
 def _checked(target: Any, folder: Path, groups: int, seed: int) -> list[list[Checked]]:
-    from mnv3gen.cli.progress import counted
+    from mnv3gen.cli.progress import counted, phases
     from mnv3gen.cycles.check import measure, modelled, prepare, spread_tasks
     from mnv3gen.cycles.core import model_of
     from mnv3gen.tables.zoo import get
@@ -269,8 +269,11 @@ def _checked(target: Any, folder: Path, groups: int, seed: int) -> list[list[Che
     model = model_of(target)
     networks = [listed(get(name), target) for name in ("mobilenet_v3_large", "mobilenet_v3_small")]
     tasks = spread_tasks(tasks_of(networks).values(), target, groups, seed)
-    prepared = prepare(tasks, target, folder, seed)
-    times = measure(prepared)
+    with phases() as observe:
+        observe("compile kernels")
+        prepared = prepare(tasks, target, folder, seed)
+        observe("time them in turns")
+        times = measure(prepared)
     found = []
     with counted("step", len(prepared)) as advance:
         for it, own in zip(prepared, times, strict=True):

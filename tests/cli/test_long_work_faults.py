@@ -72,6 +72,9 @@ class Work:
             for kind, code in KINDS.items():
                 self.begin()
                 result = self.run(kind, at)
+                if len((self.place / "count").read_bytes()) < at:
+                    assert result.code == 0  # what was noisy before was measured once
+                    continue
                 assert result.code == code, (at, kind, result.err)
                 assert "Traceback" not in result.err, result.err
                 yield kind, at, result

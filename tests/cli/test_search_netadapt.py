@@ -94,6 +94,10 @@ def test_a_run_and_again(asked: list[object], tmp_path: Path, command: Command) 
     assert [step["number"] for step in told["steps"]] == list(range(len(told["steps"])))
     assert told["ms"] <= 0.88 * told["seed_ms"]
     assert all(step["reduction"] >= 0.09 for step in told["steps"][1:])
+    journal = tmp_path / "n" / "proposals.jsonl"
+    journal.write_bytes(journal.read_bytes() + b'{"step": 1, "si')
+    number = len(journal.read_bytes().splitlines())
+    assert f"{journal}: skipped damaged lines {number}\n" in command(*asked, *target(0.88)).err
     compiled = command("describe", told["table"], "--json")
     assert json.loads(compiled.out)["params"] > 0
     assert "or --restart" in command(*asked, *target(0.9)).err

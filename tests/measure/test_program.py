@@ -95,4 +95,12 @@ def test_a_killed_run_loses_only_what_it_was_at(
     assert steady <= result["known"] <= before + 1  # noisy ones may be tried again
     lines = (tmp_path / "table" / "kernels.tsv").read_text().splitlines()
     assert len(lines) == 1 + built["kernels"]
-    assert command("predict", path, "--table", tmp_path / "table", "--json").json["guessed"] == []
+    predict = ("predict", path, "--table", tmp_path / "table")
+    found = command(*predict, "--json").json
+    assert found["guessed"] == []
+    calls = found["calls"]
+    printed = command(*predict, "--top", 2).out
+    assert printed.count(" measured ") == 2
+    assert printed.endswith(f" and {calls - 2} more; --top {calls} lists them\n")
+    whole = command(*predict, "--top", calls).out.splitlines()
+    assert len(whole) == len(printed.splitlines()) - 1 + calls - 2

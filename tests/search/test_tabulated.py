@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.searches import KERNELS, search_of, write_space, write_truth
+from support.command import Finished
+from support.searches import KERNELS, search_of, settings_of, write_space, write_truth
 
 from mnv3gen.errors import InputError
 from mnv3gen.search.compare import best_possible, compare
 from mnv3gen.search.reward import EXPONENTS
+from mnv3gen.search.settings import settle
 from mnv3gen.search.spaces import load_space
 from mnv3gen.search.tabulated import Truth, read_truth, truth_file, truth_names
 from mnv3gen.search.tabulated import write_truth as write_table
@@ -42,6 +45,21 @@ def test_an_exhaustive_search_becomes_a_table(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="1 are missing"):
         write_table(tmp_path / "less.tsv", space, trials[:-1], [])
     assert not (tmp_path / "less.tsv").exists()
+
+
+def test_the_command_says_how_many_networks_there_are(
+    tmp_path: Path, command: Callable[..., Finished]
+) -> None:
+    search_of(tmp_path, "exhaustive").run(32)
+    space = write_space(tmp_path, KERNELS)
+    settle(tmp_path / "s", settings_of(space, "exhaustive"))
+    words = ("search", "tabulate", tmp_path / "s", "--space", tmp_path / "eight.toml", "-o")
+    table = tmp_path / "again.tsv"
+    assert command(*words, table, "--json").json == {"table": str(table), "networks": 32}
+    assert "--limit" not in (
+        made := read_truth(table, space).made
+    )  # all pictures were learned from
+    assert "mnv3gen search nas --space eight" in made
 
 
 def test_large_spaces_are_not_tabulated(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import traceback
@@ -18,6 +19,9 @@ from typing import Any
 
 if __name__ != "__main__":
     from support.command import ROOT, Finished
+
+
+SECONDS = 300  # after which a fork ends: one that waits for ever would keep the tests
 
 
 class Forks:
@@ -76,6 +80,7 @@ def serve(modules: Sequence[str]) -> None:
             continue
         child = os.fork()
         if not child:
+            signal.alarm(SECONDS)
             os._exit(_run(request))
         _, status = os.waitpid(child, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)

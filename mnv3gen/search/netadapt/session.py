@@ -105,6 +105,9 @@ class _Run:
         self.steps = journal.steps_of(self.folder)
         self.proposals = journal.proposals_of(self.folder)
         self.judged = {it.key: it for it in self.proposals.entries}
+        for each in (self.steps, self.proposals):
+            if each.damaged:
+                watcher.skipped(each.path, each.damaged)
 
     def run(self) -> Outcome:
         steps = self.steps.entries

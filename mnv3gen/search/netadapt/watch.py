@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mnv3gen.search.netadapt.journal import Step, Verified
     from mnv3gen.train.session import Watcher as TrainWatcher
 
@@ -14,6 +16,9 @@ class Watcher:
 
     def busy(self, text: str) -> None:
         """What is being done from now on."""
+
+    def skipped(self, path: Path, lines: list[int]) -> None:
+        """Lines of a file of the run that are none, and count for nothing."""
 
     def resumed(self, step: Step) -> None:
         """A run goes on after a step."""

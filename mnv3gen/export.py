@@ -19,12 +19,13 @@ from mnv3gen.run import replacing_file
 if TYPE_CHECKING:
     from mnv3gen.lower.relay import RelayModel
 
-Format: TypeAlias = Literal["relay", "onnx", "safetensors", "saved-table"]
+Format: TypeAlias = Literal["relay", "onnx", "torch", "safetensors", "saved-table"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 Layout: TypeAlias = Literal["NCHW", "NHWC"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 Rounding: TypeAlias = Literal["exact", "relay"]  # of int8 as Relay: ours, or Relay's own
 PARAMS = ".params"  # beside Relay's text
+WEIGHTS = ".safetensors"  # beside torch's source
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ def export(
         raise InputError(
             "the parameters' own file", place="--output", found=path, expected=".relay"
         )
+    if form == "torch" and path.suffix != ".py":
+        raise InputError("no name of a Python file", place="--output", found=path, expected=".py")
     contents = _contents(exported, form, path, layout, rounding)
     with ExitStack() as stack:
         for file, content in contents.items():
@@ -86,13 +89,23 @@ def _contents(
 
             _need_onnx()
             return {path: to_onnx(graph, weights, layout).SerializeToString()}
-        case "safetensors":
-            from safetensors.numpy import save
+        case "torch":
+            from mnv3gen.lower.torch_source import torch_source
 
-            values = {name: np.ascontiguousarray(it) for name, it in weights.items()}
-            return {path: save(values, dict(exported.metadata))}
+            beside = path.with_suffix(WEIGHTS)
+            return {beside: _safetensors(exported), path: torch_source(graph).encode()}
+        case "safetensors":
+            return {path: _safetensors(exported)}
         case "saved-table":
             return {path: exported.table.encode()}
+
+
+def _safetensors(exported: Exported) -> bytes:
+    from safetensors.numpy import save
+
+    values = {name: np.ascontiguousarray(it) for name, it in exported.weights.items()}
+    content: bytes = save(values, dict(exported.metadata))
+    return content
 
 
 def _relay(model: RelayModel, path: Path) -> dict[Path, bytes]:

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from mnv3gen.graph.model import Model
     from mnv3gen.onnx_import import Imported
 
-FORMATS = ("relay", "onnx", "safetensors", "saved-table")  # of mnv3gen.export, without NumPy
+FORMATS = (
+    "relay",
+    "onnx",
+    "torch",
+    "safetensors",
+    "saved-table",
+)  # of mnv3gen.export, without NumPy
 LAYOUTS = ("NCHW", "NHWC")
 ROUNDINGS = ("exact", "relay")
 
@@ -27,6 +33,8 @@ Formats:
   relay        text of version 0.0.5 (TVM 0.8 to 0.19); the parameters go into FILE's .params;
                with --int8 the network in integers, by qnn.conv2d
   onnx         standard operators, opset 17; with --int8 float operators between QDQ pairs
+  torch        a Python file with the module, which needs torch alone; the weights go into FILE's
+               .safetensors
   safetensors  the weights by the graph's names, which torch and NumPy programs read
   saved-table  the bneck table with everything that --width and its like have changed
 
@@ -36,6 +44,7 @@ Examples:
   mnv3gen export mobilenet_v3_large --format relay --int8 --calibration photos/ -o v3-int8.relay
   mnv3gen export mobilenet_v3_small --weights w.safetensors --format onnx -o v3.onnx
   mnv3gen export mobilenet_v3_small --format onnx --int8 --calibration photos/ -o v3-int8.onnx
+  mnv3gen export mobilenet_v3_small --weights w.safetensors --format torch -o v3.py
   mnv3gen export mobilenet_v3_large --width 0.75 --format saved-table -o v3_075.bneck
 
 Without --weights they are random. docs/interchange.md says how other tools read the files.
@@ -76,7 +85,7 @@ def command(
     as_json: bool,
     **integer_form: Any,
 ) -> None:
-    """Write a network as Relay, ONNX, weights or a table.
+    """Write a network as Relay, ONNX, torch source, weights or a table.
 
     NETWORK is a name of the zoo, a .bneck file or an ONNX file.
     """

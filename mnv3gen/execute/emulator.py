@@ -23,8 +23,8 @@ _POLL_SECONDS = 0.05
 class Emulated:
     """A library in the memory of an emulated processor, of the CPU model ``machine.unicorn``.
 
-    ``prepare`` is given the processor and the address at which the library lies, before any call:
-    the place to add hooks. They are called in another thread than this one.
+    ``prepare`` is given the processor, its stack pointer set, and the address at which the library
+    lies, before any call: the place to add hooks. They are called in another thread than this one.
     Of a second call nothing has to be translated any more: of small networks that is most of it.
     """
 
@@ -50,6 +50,7 @@ class Emulated:
         self.stop = self.memory.landing()
         self.stack = self.memory.stack(_STACK_BYTES)
         if prepare is not None:
+            self.uc.reg_write(self.cpu.stack, self.stack)
             prepare(self.uc, self.base)
 
     def call(self, data: bytes, limit: float | None = None) -> Execution:

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,6 +153,14 @@ def test_an_endless_call_ends_at_its_limit(tmp_path: Path) -> None:
         run_emulated(library, ENTRY, A72, ZEROS, limit=0.3)
 
 
+@pytest.fixture
+def hears_interrupts() -> Iterator[None]:
+    """What a shell starts in the background ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt_process() -> None:
     """The system gives the signal to a thread of its choice, mostly the main one."""
     os.kill(os.getpid(), signal.SIGINT)
@@ -165,7 +173,7 @@ def interrupt_another_thread() -> None:
 
 @pytest.mark.parametrize("interrupt", [interrupt_process, interrupt_another_thread])
 def test_an_endless_call_ends_at_an_interrupt(
-    tmp_path: Path, interrupt: Callable[[], None]
+    tmp_path: Path, interrupt: Callable[[], None], hears_interrupts: None
 ) -> None:
     library = build(tmp_path, function('for (;;) __asm__ volatile(""); return 0;'), A72)
     timer = threading.Timer(0.3, interrupt)

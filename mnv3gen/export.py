@@ -60,6 +60,10 @@ def export(
         raise InputError(
             "the parameters' own file", place="--output", found=path, expected=".relay"
         )
+    if layout != "NCHW" and form not in ("relay", "onnx"):
+        raise InputError(
+            "a layout of Relay's and ONNX's tensors", place="--layout", found=f"--format {form}"
+        )
     if form == "torch" and path.suffix != ".py":
         raise InputError("no name of a Python file", place="--output", found=path, expected=".py")
     contents = _contents(exported, form, path, layout, rounding)

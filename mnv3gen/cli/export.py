@@ -18,13 +18,8 @@ if TYPE_CHECKING:
     from mnv3gen.graph.model import Model
     from mnv3gen.onnx_import import Imported
 
-FORMATS = (
-    "relay",
-    "onnx",
-    "torch",
-    "safetensors",
-    "saved-table",
-)  # of mnv3gen.export, without NumPy
+# Those of mnv3gen.export, without NumPy.
+FORMATS = ("relay", "onnx", "torch", "safetensors", "saved-table")
 LAYOUTS = ("NCHW", "NHWC")
 ROUNDINGS = ("exact", "relay")
 

@@ -43,6 +43,10 @@ def test_a_file_that_is_no_python_file_is_refused(
     found = command("export", "mobilenet_v3_small", "--format", "torch", "-o", tmp_path / "v3.pt")
     assert (found.code, list(tmp_path.iterdir())) == (2, [])
     assert "expected: .py" in found.err
+    options = ("--format", "torch", "--layout", "NHWC", "-o", tmp_path / "v3.py")
+    found = command("export", "mobilenet_v3_small", *options)
+    assert (found.code, list(tmp_path.iterdir())) == (2, [])
+    assert "--layout: a layout of Relay's and ONNX's" in found.err
 
 
 def renamed(graph: Graph) -> Graph:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.command import Finished
+from support.graphs import every_operator
 
 from mnv3gen.graph.expand import expand
 from mnv3gen.graph.graph import Graph
@@ -63,13 +64,19 @@ def renamed(graph: Graph) -> Graph:
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize(("name", "form"), [*FORMS, ("renamed", FORMS[0][1])], ids=str)
-def test_modules_compute_the_reference(name: str, form: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "graph",
+    [
+        *(expand(resolve(name, **form)) for name, form in FORMS),
+        renamed(expand(resolve(FORMS[0][0], **FORMS[0][1]))),
+        every_operator(),
+    ],
+    ids=lambda graph: str(graph.name),
+)
+def test_modules_compute_the_reference(graph: Graph, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from safetensors.numpy import save_file
 
-    graph = expand(resolve(FORMS[0][0] if name == "renamed" else name, **form))
-    graph = renamed(graph) if name == "renamed" else graph
     weights = {key: np.ascontiguousarray(it) for key, it in seeded_weights(graph).items()}
     (tmp_path / "net.py").write_text(torch_source(graph), encoding="utf-8")
     save_file(weights, tmp_path / "net.safetensors")

@@ -12,6 +12,7 @@ those one under the other that share the laid rows.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -246,28 +247,49 @@ class _Depthwise:
         self.weights = builder.fresh(self.frame.weights[0])
         laid = down * self.kernel.stride * self.columns * self.step  # rows lie apart or down is 0
         start = laid + first * (self.kernel.stride * self.step) + at * self.integers.group
-        for group in range(self.taps.groups(rows)):
-            self._add_group(group, self.taps.users(group, rows), start, channel, sums)
+        for groups in self._alike(rows):
+
+            def group(index: Index, first: int = groups.start) -> None:
+                self._add_group(first, index, start, channel, sums)
+
+            if self.integers.is_arm32:
+                self.builder.loop(groups.count, group, "group")
+            else:
+                for number in range(groups.count):
+                    group(number)
         return sums
+
+    def _alike(self, rows: int) -> list[Run]:
+        """Runs of groups under `rows` output rows that the same rows of a whole tile see."""
+        users = [self.taps.users(it, self.taps.rows) for it in range(self.taps.groups(rows))]
+        changes = [it for it in range(1, len(users)) if users[it] != users[it - 1]]
+        return [Run(a, 1, b - a) for a, b in pairwise([0, *changes, len(users)])]
 
     def _add_group(
         self,
-        group: int,
-        users: list[int],
+        first: int,
+        index: Index,
         start: Index,
         channel: Index,
         sums: list[list[list[Register]]],
     ) -> None:
         """Each laid column is loaded once and multiplied into all sums that see it.
 
-        The first column of the first group starts at `start`.
+        The group is `index` after `first`, which the same rows see; the first column of the first
+        group starts at `start`.
         """
         kernel, integers = self.kernel, self.integers
         pixels, vectors = len(sums[0]), len(sums[0][0])
+        users = self.taps.users(first, len(sums))
+        taps = kernel.window * len(self.taps.users(first, self.taps.rows))
         each = integers.loaded // integers.lanes  # vectors of sums
         for vector in range(0, vectors, each):
             weights = {
-                (column, row): self._weights(Tap(group, column, row), channel, vector)
+                (column, row): self._weights(
+                    self.listed[Tap(first, column, row)] + index * taps,
+                    channel,
+                    vector,
+                )
                 for column in range(kernel.window)
                 for row in users
             }
@@ -278,7 +300,7 @@ class _Depthwise:
                     totals = sums[row][pixel][vector : vector + each]
                     uses.setdefault(seen, []).append((totals, weight))
             for seen, products in sorted(uses.items()):
-                place = start + (group * self.columns + seen) * self.step
+                place = start + ((index + first) * self.columns + seen) * self.step
                 place = place + vector * integers.lanes * integers.group
                 dtype, count = integers.vector
                 data = self.builder.register(count, integers.values(self.scratch, place), dtype)
@@ -287,12 +309,12 @@ class _Depthwise:
                         shares = (integers.share(it.value, number) for it in (data, weight))
                         self.builder.set(total, integers.dot(total.value, *shares))
 
-    def _weights(self, tap: Tap, channel: Index, vector: int) -> Register:
+    def _weights(self, tap: Index, channel: Index, vector: int) -> Register:
         integers = self.integers
         dtype, count = integers.vector
         size = integers.loaded * integers.group
         start = (channel + vector * integers.lanes) * (len(self.listed) * integers.group)
-        value = integers.values(self.weights, start + self.listed[tap] * size)
+        value = integers.values(self.weights, start + tap * size)
         return self.builder.register(count, value, dtype)
 
 

@@ -41,6 +41,7 @@ VERSION = 1
 DTYPE = "int8"
 SHARE_OF_CACHE = 0.75
 SHARE_OF_PEAK = 0.5  # of that of float32
+BAND = 8  # output rows
 
 
 def accepts(group: Group, core: Core) -> bool:
@@ -51,24 +52,31 @@ def accepts(group: Group, core: Core) -> bool:
 def space(group: Group, core: Core) -> Space:
     """Every combination is valid."""
     tile = {"rows": (1, 2, 4), "pixels": (1, 2, 3, 4, 5, 7), "block": (0, 1, 2, 4)}
-    return {**tile, "tiles": (1, 2, 4)} if _lie_apart(core) else tile
+    return {**tile, "tiles": (1, 2, 4, 8)} if _lie_apart(core) else tile
 
 
 def rule(group: Group, core: Core) -> Parameters:
-    """Two rows share what is laid together; their sums fill half of the registers."""
-    tile = {"rows": 2, "pixels": 4 if core.vector_registers > 16 else 2, "block": 4}
+    """Two rows share what is laid together; their sums fill half of the registers.
+
+    Of 16 registers one row's sums do: more of its pixels see a weight than pixels of two rows do.
+    """
+    tile = {"rows": 2 if core.vector_registers > 16 else 1, "pixels": 4, "block": 4}
     if not _lie_apart(core):
         return tile
     return {**tile, "tiles": _tiles(group.kernels[0], core, tile["rows"], tile["block"] * CHUNK)}
 
 
 def _tiles(kernel: Kernel, core: Core, rows: int, channels: int) -> int:
-    """Four where what is laid together stays in the first cache; one of small images."""
-    if kernel.output[0] <= 4 * rows:
-        return 1
-    laid = (4 * rows - 1) * kernel.stride + kernel.window
+    """Those of eight rows where what is laid together stays in the first cache, else of four.
+
+    Of small images it is one tile, if that has rows that share.
+    """
+    if kernel.output[0] <= BAND:
+        return 1 if rows > 1 else BAND // 2
+    laid = (BAND - 1) * kernel.stride + kernel.window
     size = 2 * laid * kernel.input[1] * min(channels, kernel.output[-1])
-    return 4 if size <= core.l1d_kib * 1024 * SHARE_OF_CACHE else 2
+    fits = size <= core.l1d_kib * 1024 * SHARE_OF_CACHE
+    return (BAND if fits else BAND // 2) // rows
 
 
 def _lie_apart(core: Core) -> bool:

@@ -58,9 +58,11 @@ def space(group: Group, core: Core) -> Space:
 def rule(group: Group, core: Core) -> Parameters:
     """Two rows share what is laid together; their sums fill half of the registers.
 
-    Of 16 registers one row's sums do: more of its pixels see a weight than pixels of two rows do.
+    Of 32-bit ARM one row's sums do: more of its pixels see a weight than pixels of two rows do.
     """
-    tile = {"rows": 2 if core.vector_registers > 16 else 1, "pixels": 4, "block": 4}
+    few = core.vector_registers <= 16
+    one = few and core.products == "smlal"
+    tile = {"rows": 1 if one else 2, "pixels": 2 if few and not one else 4, "block": 4}
     if not _lie_apart(core):
         return tile
     return {**tile, "tiles": _tiles(group.kernels[0], core, tile["rows"], tile["block"] * CHUNK)}
@@ -260,7 +262,7 @@ class _Depthwise:
             def group(index: Index, first: int = groups.start) -> None:
                 self._add_group(first, index, start, channel, sums)
 
-            if self.integers.is_arm32:
+            if self.integers.is_arm32:  # in straight code LLVM loads all of it first, and spills
                 self.builder.loop(groups.count, group, "group")
             else:
                 for number in range(groups.count):

@@ -110,8 +110,7 @@ def _along(core: Core) -> bool:
 
 
 def _gathers(kernel: Kernel, core: Core) -> bool:
-    by_lanes = core.products in BY_LANES and not _along(core)
-    return by_lanes and kernel.window * kernel.input[-1] <= WORD
+    return core.products in BY_LANES and kernel.window * kernel.input[-1] <= WORD
 
 
 def _gathered(kernel: Kernel) -> int:

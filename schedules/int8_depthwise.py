@@ -12,6 +12,7 @@ those one under the other that share the laid rows.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ VERSION = 1
 DTYPE = "int8"
 SHARE_OF_CACHE = 0.75
 SHARE_OF_PEAK = 0.5  # of that of float32
+BAND = 8  # output rows
 
 
 def accepts(group: Group, core: Core) -> bool:
@@ -50,24 +52,33 @@ def accepts(group: Group, core: Core) -> bool:
 def space(group: Group, core: Core) -> Space:
     """Every combination is valid."""
     tile = {"rows": (1, 2, 4), "pixels": (1, 2, 3, 4, 5, 7), "block": (0, 1, 2, 4)}
-    return {**tile, "tiles": (1, 2, 4)} if _lie_apart(core) else tile
+    return {**tile, "tiles": (1, 2, 4, 8)} if _lie_apart(core) else tile
 
 
 def rule(group: Group, core: Core) -> Parameters:
-    """Two rows share what is laid together; their sums fill half of the registers."""
-    tile = {"rows": 2, "pixels": 4 if core.vector_registers > 16 else 2, "block": 4}
+    """Two rows share what is laid together; their sums fill half of the registers.
+
+    Of 32-bit ARM one row's sums do: more of its pixels see a weight than pixels of two rows do.
+    """
+    few = core.vector_registers <= 16
+    one = few and core.products == "smlal"
+    tile = {"rows": 1 if one else 2, "pixels": 2 if few and not one else 4, "block": 4}
     if not _lie_apart(core):
         return tile
     return {**tile, "tiles": _tiles(group.kernels[0], core, tile["rows"], tile["block"] * CHUNK)}
 
 
 def _tiles(kernel: Kernel, core: Core, rows: int, channels: int) -> int:
-    """Four where what is laid together stays in the first cache; one of small images."""
-    if kernel.output[0] <= 4 * rows:
-        return 1
-    laid = (4 * rows - 1) * kernel.stride + kernel.window
+    """Those of eight rows where what is laid together stays in the first cache, else of four.
+
+    Of small images it is one tile, if that has rows that share.
+    """
+    if kernel.output[0] <= BAND:
+        return 1 if rows > 1 else BAND // 2
+    laid = (BAND - 1) * kernel.stride + kernel.window
     size = 2 * laid * kernel.input[1] * min(channels, kernel.output[-1])
-    return 4 if size <= core.l1d_kib * 1024 * SHARE_OF_CACHE else 2
+    fits = size <= core.l1d_kib * 1024 * SHARE_OF_CACHE
+    return (BAND if fits else BAND // 2) // rows
 
 
 def _lie_apart(core: Core) -> bool:
@@ -246,28 +257,49 @@ class _Depthwise:
         self.weights = builder.fresh(self.frame.weights[0])
         laid = down * self.kernel.stride * self.columns * self.step  # rows lie apart or down is 0
         start = laid + first * (self.kernel.stride * self.step) + at * self.integers.group
-        for group in range(self.taps.groups(rows)):
-            self._add_group(group, self.taps.users(group, rows), start, channel, sums)
+        for groups in self._alike(rows):
+
+            def group(index: Index, first: int = groups.start) -> None:
+                self._add_group(first, index, start, channel, sums)
+
+            if self.integers.is_arm32:  # in straight code LLVM loads all of it first, and spills
+                self.builder.loop(groups.count, group, "group")
+            else:
+                for number in range(groups.count):
+                    group(number)
         return sums
+
+    def _alike(self, rows: int) -> list[Run]:
+        """Runs of groups under `rows` output rows that the same rows of a whole tile see."""
+        users = [self.taps.users(it, self.taps.rows) for it in range(self.taps.groups(rows))]
+        changes = [it for it in range(1, len(users)) if users[it] != users[it - 1]]
+        return [Run(a, 1, b - a) for a, b in pairwise([0, *changes, len(users)])]
 
     def _add_group(
         self,
-        group: int,
-        users: list[int],
+        first: int,
+        index: Index,
         start: Index,
         channel: Index,
         sums: list[list[list[Register]]],
     ) -> None:
         """Each laid column is loaded once and multiplied into all sums that see it.
 
-        The first column of the first group starts at `start`.
+        The group is `index` after `first`, which the same rows see; the first column of the first
+        group starts at `start`.
         """
         kernel, integers = self.kernel, self.integers
         pixels, vectors = len(sums[0]), len(sums[0][0])
+        users = self.taps.users(first, len(sums))
+        taps = kernel.window * len(self.taps.users(first, self.taps.rows))
         each = integers.loaded // integers.lanes  # vectors of sums
         for vector in range(0, vectors, each):
             weights = {
-                (column, row): self._weights(Tap(group, column, row), channel, vector)
+                (column, row): self._weights(
+                    self.listed[Tap(first, column, row)] + index * taps,
+                    channel,
+                    vector,
+                )
                 for column in range(kernel.window)
                 for row in users
             }
@@ -278,7 +310,7 @@ class _Depthwise:
                     totals = sums[row][pixel][vector : vector + each]
                     uses.setdefault(seen, []).append((totals, weight))
             for seen, products in sorted(uses.items()):
-                place = start + (group * self.columns + seen) * self.step
+                place = start + ((index + first) * self.columns + seen) * self.step
                 place = place + vector * integers.lanes * integers.group
                 dtype, count = integers.vector
                 data = self.builder.register(count, integers.values(self.scratch, place), dtype)
@@ -287,12 +319,12 @@ class _Depthwise:
                         shares = (integers.share(it.value, number) for it in (data, weight))
                         self.builder.set(total, integers.dot(total.value, *shares))
 
-    def _weights(self, tap: Tap, channel: Index, vector: int) -> Register:
+    def _weights(self, tap: Index, channel: Index, vector: int) -> Register:
         integers = self.integers
         dtype, count = integers.vector
         size = integers.loaded * integers.group
         start = (channel + vector * integers.lanes) * (len(self.listed) * integers.group)
-        value = integers.values(self.weights, start + self.listed[tap] * size)
+        value = integers.values(self.weights, start + tap * size)
         return self.builder.register(count, value, dtype)
 
 

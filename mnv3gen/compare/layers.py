@@ -14,6 +14,7 @@ from mnv3gen.compile.manifest import Manifest, PlanStep
 from mnv3gen.errors import InputError
 
 CONVOLUTIONS = ("conv", "dwconv")
+GATE = "gate"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ def parts_of(first: Manifest, second: Manifest) -> list[Part]:
 def _common_ends(first: Sequence[PlanStep], second: Sequence[PlanStep]) -> Iterator[list[int]]:
     """Pairs of call numbers before which both have computed the same convolutions.
 
-    What follows a convolution without being one belongs to it; so a part ends before the next.
+    What follows a convolution without being one belongs to it; so a part ends before the next. A
+    gate belongs to the next: float32 computes them together, int8 one after the other.
     """
     ends = [_ends(plan) for plan in (first, second)]
     for done in sorted(set(ends[0]) & set(ends[1])):
@@ -61,13 +63,19 @@ def _common_ends(first: Sequence[PlanStep], second: Sequence[PlanStep]) -> Itera
 def _ends(plan: Sequence[PlanStep]) -> dict[int, int]:
     """By a number of convolutions, the last call number before which there are so many."""
     counts = accumulate(sum(map(is_convolution, step.computes)) for step in plan)
-    return {count: number for number, count in enumerate(counts, 1) if count}
+    numbered = [*enumerate(zip(counts, plan, strict=True), 1)]
+    ends = {count: number for number, (count, step) in numbered if count and not _is_gate(step)}
+    return {**ends, max(ends): len(plan)}
 
 
 def _convolutions(manifest: Manifest) -> list[str]:
     """Windows and shapes of all convolutions, without activation and type."""
     names = (name for step in manifest.plan for name in step.computes)
     return ["_".join(name.split("_")[:3]) for name in names if is_convolution(name)]
+
+
+def _is_gate(step: PlanStep) -> bool:
+    return all(name.startswith(GATE) for name in step.computes)
 
 
 def is_convolution(name: str) -> bool:

@@ -229,11 +229,12 @@ class _Along:
             weight = builder.load(self.panel.weights, place, values)
             held = builder.register(values, weight, "int8").value
             for own, value in zip(self.sums, data, strict=True):
-                added = self.integers.along(value.value, held)
-                if len(own) == channel:
+                total = own[channel].value if channel < len(own) else None
+                added = self.integers.along(total, value.value, held)
+                if total is None:
                     own.append(builder.register(self.integers.lanes, added, "int32"))
                 else:
-                    builder.set(own[channel], own[channel].value + added)
+                    builder.set(own[channel], added)
 
 
 def unit_panels(channels: int, units: int) -> list[Run]:

@@ -122,18 +122,19 @@ class Integers:
                 return total + tirx.Cast(wide, data) * tirx.Cast(wide, weights)
             case "smlal":
                 halves = [part(pair, at, 8) for at, pair in zip((0, 8), data, strict=True)]
-                return total + self._pairs_of(halves, weights)
+                return self._added_pairs(total, halves, weights)
         return total + data * weights
 
-    def along(self, data: Value, weights: Value) -> Value:
-        """Sums of a channel's products of 8 or 16 values, int32x4."""
+    def along(self, total: Value | None, data: Value, weights: Value) -> Value:
+        """Sums of a channel's products of 8 or 16 values, int32x4, added to those there were."""
         halves = [part(data, at, 8) for at in range(0, lanes_of_value(data), 8)]
-        return self._pairs_of(halves, weights)
+        return self._added_pairs(total, halves, weights)
 
-    def _pairs_of(self, halves: Sequence[Value], weights: Value) -> Value:
-        """Pairs of what lies side by side, int32x4, of one or two int8x8 times the weights' parts.
+    def _added_pairs(self, total: Value | None, halves: Sequence[Value], weights: Value) -> Value:
+        """int32x4 and pairs of what lies side by side, of one or two int8x8 times weights' parts.
 
-        Two products are summed in int16: |-128 * 127 * 2| is less than 2^15.
+        Two products are summed in int16: |-128 * 127 * 2| is less than 2^15. LLVM makes one
+        instruction of pairs and their addition for 64-bit ARM only.
         """
         from tvm import tirx
 
@@ -142,8 +143,11 @@ class Integers:
             for number, half in enumerate(halves)
         )
         value = first + others[0] if others else first
+        if self.is_arm32 and total is not None:
+            return _call("int32x4", "llvm.arm.neon.vpadals.v4i32.v8i16", total, value)
         arm32, arm64 = "llvm.arm.neon.vpaddls.v4i32.v8i16", "llvm.aarch64.neon.saddlp.v4i32.v8i16"
-        return _call("int32x4", arm32 if self.is_arm32 else arm64, value)
+        pairs = _call("int32x4", arm32 if self.is_arm32 else arm64, value)
+        return pairs if total is None else total + pairs
 
     def joined_sums(self, sums: Sequence[Value]) -> Value:
         """Four channels' sums along the reduction, each int32x4, as one lane a channel."""

@@ -1,8 +1,8 @@
 """What each part of a network costs in float32 and in int8.
 
-A part is the least that two bundles of the network both compute apart: a convolution and what
-follows it, or several where float32 kernels are fused. Costs are measured in turns on this machine
-where it is the target, and else are those of the plan's cost model.
+A part is the least that two bundles of the network both compute apart: a convolution, a gate before
+it and what else follows it, or several where float32 kernels are fused. Costs are measured in turns
+on this machine where it is the target, and else are those of the plan's cost model.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mnv3gen.compile.bundle import Bundle
 from mnv3gen.compile.pipeline import compile_network
 from mnv3gen.compile.request import Request
 from mnv3gen.execute import host
-from mnv3gen.graph.graph import Conv2d, Graph
+from mnv3gen.graph.graph import Conv2d, Gate, Graph
 from mnv3gen.quantize.quantized import Quantized
 
 Source: TypeAlias = Literal["measured", "modelled"]
@@ -89,8 +89,13 @@ def _modelled(bundle: Bundle, calls: range) -> float:
 
 
 def _nodes(graph: Graph, bundle: Bundle, parts: list[Part]) -> list[tuple[str, ...]]:
-    """The nodes of each part: its convolutions by their number, each with what follows it."""
-    starts = [at for at, node in enumerate(graph.nodes) if isinstance(node, Conv2d)]
+    """The nodes of each part: its convolutions by their number, each with what follows it.
+
+    A gate goes with the next convolution, as in `parts_of`.
+    """
+    gates = [isinstance(node, Gate) for node in graph.nodes]
+    convolutions = [at for at, node in enumerate(graph.nodes) if isinstance(node, Conv2d)]
+    starts = [at - 1 if at and gates[at - 1] else at for at in convolutions]
     bounds = [0, *starts[1:], len(graph.nodes)]
     names = [tuple(it.name for it in graph.nodes[a:b]) for a, b in pairwise(bounds)]
     found, done = [], 0

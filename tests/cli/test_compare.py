@@ -12,6 +12,8 @@ from support.command import Finished
 from support.compiled import request_for, tiny
 from support.integers import quantized_on_random
 
+from mnv3gen.compare.layers import parts_of
+from mnv3gen.compile.bundle import read_bundle
 from mnv3gen.compile.pipeline import compile_network
 from mnv3gen.graph.seeded import seeded_input
 from mnv3gen.tables.zoo import resolve
@@ -55,6 +57,22 @@ def test_with_int8(command: Command, folder: Path) -> None:
     assert all(time > 0 for layer in found["layers"] for time in layer["median_ms"])
     printed = command("compare", *arguments, "--limit", 2, "--runs", 4).out
     assert "on 2 pictures" in printed
+
+
+def test_a_gate_counts_with_the_convolution_behind_it(folder: Path) -> None:
+    """float32 computes both together, int8 one after the other."""
+    plans = [read_bundle(folder / name).manifest for name in ("out", "out8")]
+    (part,) = (
+        part
+        for part in parts_of(plans[0], plans[1])
+        if any(name.startswith("gate") for name in part.computes)
+    )
+    calls = [
+        [[name.partition("_")[0] for name in plan.plan[number].computes] for number in numbers]
+        for plan, numbers in zip(plans, (part.first, part.second), strict=True)
+    ]
+    assert calls[0][0][:2] == ["gate", "conv1x1"]
+    assert calls[1][:2] == [["gate"], ["conv1x1"]]
 
 
 def test_another_network(command: Command, folder: Path, tmp_path: Path) -> None:

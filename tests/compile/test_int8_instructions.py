@@ -11,11 +11,25 @@ from support.integers import quantized_on_random
 
 from mnv3gen.compile.floating_point import computes_in_floating_point, floating_point
 from mnv3gen.compile.pipeline import compile_network
+from mnv3gen.profile.instructions import profile_instructions
 from mnv3gen.tables.network import Network
 from mnv3gen.tables.parse import parse
 from mnv3gen.tables.zoo import resolve
 
 LARGE = resolve("mobilenet_v3_large", resolution="64", width="0.5")
+WINDOWS = parse("""\
+name: windows
+input: 48x48x3
+classes: 10
+
+Operator         exp size  #out  SE  NL  s
+conv2d, 3x3         -    16   -  HS  2
+bneck, 3x3         64    24   -  RE  2
+bneck, 5x5         72    40   ✓  RE  2
+bneck, 5x5        120    40   ✓  HS  1
+pool, 6x6           -     -   -   -  1
+conv2d 1x1, NBN     -     k   -   -  1
+""")
 EVERY_ACTIVATION = parse(TINY.replace("-  RE  1", "✓  R6  1"))
 
 
@@ -64,6 +78,22 @@ def test_float_kernels_are_found(target: str, tmp_path: Path) -> None:
     kernels = kernels_of(tiny(), target, tmp_path / "out", ("bneck1.project",))
     computing = [name for name, lines in kernels.items() if lines and not at_a_border(name)]
     assert computing
+
+
+@pytest.mark.emulate
+def test_32_bit_arm_executes_less_in_int8(tmp_path: Path) -> None:
+    """Pairs of products are added up in one instruction, and no window is loaded ahead."""
+    request = request_for(WINDOWS, "armv7")
+    quantized = replace(request, quantized=quantized_on_random(WINDOWS))
+    floats, integers = (
+        profile_instructions(compile_network(it, tmp_path / name, use_cache=False).bundle)
+        for it, name in ((request, "out"), (quantized, "out8"))
+    )
+    assert integers.total.instructions <= 0.8 * floats.total.instructions
+    assert sum(kernel.mnemonics.get("vpadal.s16", 0) for kernel in integers.kernels) > 0
+    for kernel in integers.kernels:
+        if kernel.name.startswith("dwconv"):
+            assert kernel.work.spills <= 0.06 * kernel.work.instructions, kernel.name
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,9 @@ def test_tvm_dict() -> None:
         "num-cores": 1,
     }
     assert targets.load("pixel3").tvm_dict()["mattr"] == ["+neon", "+fullfp16", "-dotprod"]
-    assert targets.load("armv7").tvm_dict()["mfloat-abi"] == "hard"
+    armv7 = targets.load("armv7").tvm_dict()
+    assert armv7["mfloat-abi"] == "hard"
+    assert armv7["mattr"] == ["+neon", "+vfp3", "+use-misched"]
 
 
 @pytest.mark.parametrize("name", SHIPPED)

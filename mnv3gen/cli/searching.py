@@ -43,8 +43,14 @@ class Printer(Live, Watcher):
             f"{trial.latency.ms:.4f} ms  reward {trial.reward:.4f}  best {self.best:.4f}{end}"
         )
 
+    def finalists_chosen(self, count: int) -> None:
+        """Finalists that will be trained alone."""
+        self.line(f"finalists {count} are trained alone")
+        self.task = self.bar.add_task("finalists", total=count)
+
     def finalist_trained(self, trial: Trial, accuracy: Accuracy | str) -> None:
         """A finalist's own training."""
+        self.bar.advance(self.task)
         if isinstance(accuracy, str):
             self.line(f"finalist  trial {trial.number}  failed: {accuracy.splitlines()[0]}")
             return

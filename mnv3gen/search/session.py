@@ -115,6 +115,9 @@ class Watcher:
     def trial_over(self, trial: Trial) -> None:
         """A trial is over, and written down."""
 
+    def finalists_chosen(self, count: int) -> None:
+        """So many are to be trained alone."""
+
     def finalist_trained(self, trial: Trial, accuracy: Accuracy | str) -> None:
         """A finalist was trained alone, or what went wrong."""
 
@@ -209,6 +212,7 @@ def _finalists(
         request.spec, kind="proxy", epochs=epochs, folder=str((request.folder / "work").absolute())
     )
     chosen = shortlist(trials, request.finalists)
+    watcher.finalists_chosen(len(chosen))
     workers = open_workers(request.ray, spec, request.space, request.workers)
     try:
         return chosen, train_finalists(

@@ -59,6 +59,8 @@ def train_finalists(
         for it in journal.entries
         if it.trial in wanted and it.accuracy.epochs == epochs
     }
+    for number, accuracy in found.items():
+        observe(wanted[number], accuracy)
     jobs = [Job(it.number, it.point, ()) for it in chosen if it.number not in found]
     for number, accuracy in workers.run(jobs):
         if isinstance(accuracy, Accuracy):

@@ -73,7 +73,9 @@ def test_trainings_are_kept(tmp_path: Path) -> None:
     assert found == first.values
     assert seen == [3, 5, 6]
     again = Answers({5: accuracy(0.4, 2)})
-    found = train_finalists(chosen, again, tmp_path, 2, lambda *_: None)
+    again_seen: list[int] = []
+    found = train_finalists(chosen, again, tmp_path, 2, lambda it, _: again_seen.append(it.number))
+    assert again_seen == [3, 6, 5]
     assert (again.asked, found[3], found[5]) == ([5], accuracy(0.6, 2), accuracy(0.4, 2))
     longer = Answers({it.number: accuracy(0.9, 4) for it in chosen})
     train_finalists(chosen, longer, tmp_path, 4, lambda *_: None)

@@ -40,6 +40,7 @@ Examples:
   mnv3gen search nas --target-ms 0.1 --data digits --controller random --ray off --json -o r/
 """
 EPOCHS = {"proxy": 3, "supernet": 20}
+FINALIST_EPOCHS = {"proxy": 0, "supernet": 3}
 
 
 @click.command(epilog=EPILOG)
@@ -80,7 +81,12 @@ EPOCHS = {"proxy": 3, "supernet": 20}
 @latency_option
 @table_option
 @click.option(
-    "--finalists", default=5, show_default=True, type=click.IntRange(0), help="To measure whole."
+    "--finalists", default=9, show_default=True, type=click.IntRange(0), help="To measure whole."
+)
+@click.option(
+    "--finalist-epochs",
+    type=click.IntRange(0),
+    help="Train each alone before one is chosen; 0 for not.  [default: supernet 3, proxy 0]",
 )
 @click.option(
     "--ray", default="auto", show_default=True, metavar="A", help="auto, off, or an address."
@@ -123,6 +129,7 @@ def _request(
     output: Path,
     evaluator: Any,
     epochs: int | None,
+    finalist_epochs: int | None,
     controller: str,
     latency: str,
     data: str,
@@ -151,6 +158,7 @@ def _request(
         controller=controller,
         evaluator=evaluator,
         epochs=epochs or EPOCHS[evaluator],
+        finalist_epochs=FINALIST_EPOCHS[evaluator] if finalist_epochs is None else finalist_epochs,
         latency=latency,
         images=limit or 0,
         **chosen,
@@ -225,6 +233,7 @@ def _row(finalist: Finalist) -> dict[str, Any]:
     return {
         "trial": finalist.trial,
         "accuracy": finalist.accuracy,
+        "trained_accuracy": None if finalist.trained is None else finalist.trained.value,
         "searched_ms": finalist.searched.ms,
         "measured_ms": None if finalist.measured is None else finalist.measured.ms,
         "error": finalist.error,
@@ -239,7 +248,10 @@ def _text(outcome: Outcome) -> str:
         f"trials    {counts['ok']} whole, {counts['stopped']} stopped, {counts['failed']} failed"
     ]
     for finalist in outcome.finalists:
-        head = f"finalist  trial {finalist.trial}: accuracy {finalist.accuracy:.2%}, searched "
+        head = f"finalist  trial {finalist.trial}: accuracy {finalist.accuracy:.2%}, "
+        if finalist.trained is not None:
+            head += f"trained alone {finalist.trained.value:.2%}, "
+        head += "searched "
         head += f"{finalist.searched.ms:.4f} ms"
         if finalist.measured is None:
             lines.append(f"{head}, not measured: {finalist.reason}")

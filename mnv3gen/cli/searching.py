@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mnv3gen.cli.live import Live
+from mnv3gen.search.accuracy import Accuracy
 from mnv3gen.search.session import Watcher
 from mnv3gen.search.trials import Trial
 
@@ -40,4 +41,21 @@ class Printer(Live, Watcher):
         self.line(
             f"trial {trial.number:4d}  accuracy {trial.accuracy.value:.2%}  "
             f"{trial.latency.ms:.4f} ms  reward {trial.reward:.4f}  best {self.best:.4f}{end}"
+        )
+
+    def finalists_chosen(self, count: int) -> None:
+        """Finalists that will be trained alone."""
+        self.line(f"finalists {count} are trained alone")
+        self.task = self.bar.add_task("finalists", total=count)
+
+    def finalist_trained(self, trial: Trial, accuracy: Accuracy | str) -> None:
+        """A finalist's own training."""
+        self.bar.advance(self.task)
+        if isinstance(accuracy, str):
+            self.line(f"finalist  trial {trial.number}  failed: {accuracy.splitlines()[0]}")
+            return
+        assert trial.accuracy is not None
+        self.line(
+            f"finalist  trial {trial.number}  trained alone {accuracy.value:.2%} "
+            f"({trial.accuracy.value:.2%} in the search), {accuracy.seconds:.0f} s"
         )

@@ -199,11 +199,12 @@ def _step_row(step: Step) -> tuple[str, ...]:
 
 
 def _final_rows(search: Search) -> str:
-    head = ("trial", "accuracy", "searched ms", "measured ms", "error", "reward")
+    head = ("trial", "accuracy", "trained alone", "searched ms", "measured ms", "error", "reward")
     rows = (
         (
             str(it.trial),
             f"{it.accuracy:.2%}",
+            "" if it.trained is None else f"{it.trained.value:.2%}",
             f"{it.searched.ms:.4g}",
             "" if it.measured is None else f"{it.measured.ms:.4g}",
             "" if it.error is None else f"{it.error:+.1%}",

@@ -16,6 +16,7 @@ from mnv3gen.report.search_data import (
     trial_points,
 )
 from mnv3gen.report.study import Measured
+from mnv3gen.search.finalists import Finalist
 
 HEIGHT = 380  # pixels; the width is the page's
 COLOURS = ("#3b76b8", "#c0504d", "#5a9e4b", "#8064a2", "#c98a1a", "#4bacc6")
@@ -275,12 +276,19 @@ def _finalists(search: Search) -> list[Point]:
         Point(
             name=f"trial {it.trial}",
             ms=it.measured.ms,
-            accuracy=it.accuracy,
-            how=f"{search.settings.get('evaluator')}; latency measured",
+            accuracy=it.accuracy if it.trained is None else it.trained.value,
+            how=f"{_evaluator(search, it)}; latency measured",
         )
         for it in search.finalists
         if it.measured is not None
     ]
+
+
+def _evaluator(search: Search, finalist: Finalist) -> str:
+    trained = finalist.trained
+    if trained is None:
+        return str(search.settings.get("evaluator"))
+    return f"trained alone for {trained.epochs} epochs"
 
 
 def _final(adapted: Adapted) -> list[Point]:

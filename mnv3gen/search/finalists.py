@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from mnv3gen.errors import DeviceError, DeviceLostError
+from mnv3gen.search.accuracy import Accuracy
 from mnv3gen.search.latency import Latency, LatencySource
 from mnv3gen.search.reward import reward
 from mnv3gen.search.settings import Settings
@@ -23,7 +24,8 @@ FILE, BEST = "finalists.json", "best.bneck"
 class Finalist(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A candidate: what the search knew of it, and what the device says.
 
-    `reward` is by the measured latency; it and `measured` are missing where a `reason` says why.
+    `accuracy` is the search's, `trained` that of a training alone, if there was one. `reward` is by
+    the latter and by the measured latency; what is missing has a `reason`.
     """
 
     trial: int
@@ -31,6 +33,7 @@ class Finalist(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     accuracy: float
     searched: Latency
     searched_reward: float
+    trained: Accuracy | None = None
     measured: Latency | None = None
     reward: float | None = None
     reason: str = ""
@@ -51,15 +54,26 @@ def best_trials(trials: Sequence[Trial], count: int) -> list[Trial]:
 
 
 def measure_finalists(
-    trials: Sequence[Trial], settings: Settings, device: LatencySource, advance: Callable[[], None]
+    trials: Sequence[Trial],
+    trained: Mapping[int, Accuracy | str],
+    settings: Settings,
+    device: LatencySource,
+    advance: Callable[[], None],
 ) -> list[Finalist]:
-    """Measure trials whole, the best by that first. DeviceLostError if the device is gone."""
-    found = list(_measured(trials, settings, device, advance))
+    """Measure trials whole, the best by that first. DeviceLostError if the device is gone.
+
+    `trained` has the accuracies of those that were trained alone, or what went wrong.
+    """
+    found = list(_measured(trials, trained, settings, device, advance))
     return sorted(found, key=lambda it: 1.0 if it.reward is None else -it.reward)
 
 
 def _measured(
-    trials: Sequence[Trial], settings: Settings, device: LatencySource, advance: Callable[[], None]
+    trials: Sequence[Trial],
+    trained: Mapping[int, Accuracy | str],
+    settings: Settings,
+    device: LatencySource,
+    advance: Callable[[], None],
 ) -> Iterator[Finalist]:
     for trial in trials:
         assert trial.accuracy is not None
@@ -72,6 +86,12 @@ def _measured(
             searched=trial.latency,
             searched_reward=trial.reward,
         )
+        accuracy = trained.get(trial.number, trial.accuracy)
+        if isinstance(accuracy, str):
+            yield msgspec.structs.replace(finalist, reason=accuracy)
+            continue
+        if trained:
+            finalist = msgspec.structs.replace(finalist, trained=accuracy)
         try:
             latency = device.of(parse(trial.point))
         except DeviceLostError:
@@ -79,7 +99,7 @@ def _measured(
         except DeviceError as error:
             yield msgspec.structs.replace(finalist, reason=str(error))
         else:
-            value = reward(finalist.accuracy, latency.ms, settings.target_ms, settings.exponents)
+            value = reward(accuracy.value, latency.ms, settings.target_ms, settings.exponents)
             yield msgspec.structs.replace(finalist, measured=latency, reward=value)
         advance()
 

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
+
 from mnv3gen import __version__
 from mnv3gen.devices.device import Device, target_name
-from mnv3gen.search.accuracy import EvaluatorSpec
+from mnv3gen.search.accuracy import Accuracy, EvaluatorSpec
 from mnv3gen.search.accuracy import Kind as EvaluatorKind
 from mnv3gen.search.accuracy.holdout import searched_data
 from mnv3gen.search.controllers import make_controller
@@ -22,6 +24,7 @@ from mnv3gen.search.reward import Kind as RewardKind
 from mnv3gen.search.settings import Settings, contents_of, settle
 from mnv3gen.search.space import Space
 from mnv3gen.search.target import check_target
+from mnv3gen.search.training import shortlist, train_finalists
 from mnv3gen.search.trials import Trial, Trials
 from mnv3gen.search.workers import check_ray, open_workers
 from mnv3gen.tables.scaling import with_classes
@@ -33,7 +36,8 @@ BEST_NAME = "found"  # of the network that is the result
 class Request:
     """A search; `images` 0 is all, `supernet` None is in the folder, `workers` None is all.
 
-    `device` has its target settled. `finalists` 0 measures nothing whole.
+    `device` has its target settled. `finalists` 0 measures nothing whole, `finalist_epochs` 0
+    trains none of them alone.
     """
 
     space: Space
@@ -52,6 +56,7 @@ class Request:
     supernet: Path | None = None
     table: Path | None = None
     finalists: int = 5
+    finalist_epochs: int = 0
     ray: str = "auto"
     workers: int | None = None
     seed: int = 0
@@ -110,6 +115,12 @@ class Watcher:
     def trial_over(self, trial: Trial) -> None:
         """A trial is over, and written down."""
 
+    def finalists_chosen(self, count: int) -> None:
+        """So many are to be trained alone."""
+
+    def finalist_trained(self, trial: Trial, accuracy: Accuracy | str) -> None:
+        """A finalist was trained alone, or what went wrong."""
+
     def finalist_over(self) -> None:
         """A finalist was measured."""
 
@@ -149,11 +160,12 @@ def search(request: Request, watcher: Watcher) -> Outcome:
 
             prepare(request.spec, request.space, watcher.epoch_over)
         trials = _trials(request, latency, resumed, watcher)
-        shutil.rmtree(request.folder / "work", ignore_errors=True)
         if device is None:
+            _tidy(request)
             return Outcome(request.folder, tuple(trials), (), None)
-        chosen = best_trials(trials, request.finalists)
-        found = measure_finalists(chosen, request.settings, device, watcher.finalist_over)
+        chosen, trained = _finalists(request, trials, watcher)
+        _tidy(request)
+        found = measure_finalists(chosen, trained, request.settings, device, watcher.finalist_over)
         best = write_finalists(request.folder, found, BEST_NAME)
         return Outcome(request.folder, tuple(trials), tuple(found), best)
     finally:
@@ -189,6 +201,31 @@ def _trials(
         workers.close()
 
 
+def _finalists(
+    request: Request, trials: Sequence[Trial], watcher: Watcher
+) -> tuple[list[Trial], dict[int, Accuracy | str]]:
+    """Those to measure whole, and their accuracies where they are trained alone first."""
+    epochs = request.finalist_epochs
+    if not epochs:
+        return best_trials(trials, request.finalists), {}
+    spec = msgspec.structs.replace(
+        request.spec, kind="proxy", epochs=epochs, folder=str((request.folder / "work").absolute())
+    )
+    chosen = shortlist(trials, request.finalists)
+    watcher.finalists_chosen(len(chosen))
+    workers = open_workers(request.ray, spec, request.space, request.workers)
+    try:
+        return chosen, train_finalists(
+            chosen, workers, request.folder, epochs, watcher.finalist_trained
+        )
+    finally:
+        workers.close()
+
+
+def _tidy(request: Request) -> None:
+    shutil.rmtree(request.folder / "work", ignore_errors=True)
+
+
 def _lines(request: Request, workers: str, known: int) -> dict[str, str]:
     settings = request.settings
     evaluators = {
@@ -203,6 +240,11 @@ def _lines(request: Request, workers: str, known: int) -> dict[str, str]:
         f"{words(settings.exponents)}",
         "accuracy": f"{evaluators[request.evaluator]}; data {request.data}",
         "search": f"{request.controller}, {request.trials} trials, seed {request.seed}, {workers}",
+        "finalists": f"{request.finalists}"
+        + (
+            f", each trained alone for {request.finalist_epochs} epochs"
+            * bool(request.finalist_epochs)
+        ),
         "output": f"{request.folder}/",
     }
     if known:

@@ -66,6 +66,19 @@ def test_a_search_and_its_finalists(command: Command, arguments: list[str], tmp_
     assert [trial.seed for trial in read_trials(tmp_path / "s")] == [1]
 
 
+@pytest.mark.torch
+def test_finalists_that_are_trained_alone(
+    command: Command, arguments: list[str], tmp_path: Path
+) -> None:
+    line = ("--trials", 3, "--finalists", 2, "--finalist-epochs", 2, "--json")
+    found = json.loads(command(*arguments, *line).out)["finalists"]
+    kept = [json.loads(it) for it in (tmp_path / "s" / "trained.jsonl").read_text().splitlines()]
+    values = {it["trial"]: it["accuracy"]["value"] for it in kept}
+    assert {it["trial"]: it["trained_accuracy"] for it in found} == values
+    assert [len(it["accuracy"]["curve"]) for it in kept] == [2, 2]
+    assert not (tmp_path / "s" / "work").exists()
+
+
 def load_text(text: str) -> object:
     """The rows of a table."""
     from mnv3gen.tables.parse import parse

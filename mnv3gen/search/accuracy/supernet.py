@@ -28,7 +28,7 @@ from mnv3gen.train.data.pixels import Inputs
 Tensor: TypeAlias = torch.Tensor
 CHUNK = 256
 CALIBRATION = 512  # training pictures that batch normalization's averages are of
-MOST_HELD_OUT = 2000  # pictures that are classified
+MOST_HELD_OUT = 6000  # pictures that are classified
 
 
 class Supernet:

@@ -1,0 +1,100 @@
+"""Finalists: from which classes of latency they are, and what their own trainings change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from support.searches import TableLatency, settings_of, write_space, write_truth
+
+from mnv3gen.search.accuracy import Accuracy
+from mnv3gen.search.accuracy.tabulated import Tabulated
+from mnv3gen.search.finalists import measure_finalists
+from mnv3gen.search.latency import Latency
+from mnv3gen.search.training import shortlist, train_finalists
+from mnv3gen.search.trials import Trial
+from mnv3gen.search.workers import Job, Result
+from mnv3gen.tables.format import format_network
+
+
+def trial(number: int, ms: float, reward: float, point: str = "") -> Trial:
+    """One that was evaluated."""
+    return Trial(
+        number=number,
+        seed=0,
+        controller="random",
+        point=point or f"table {number}",
+        state="ok",
+        accuracy=accuracy(reward, 20),
+        latency=Latency(ms=ms, interval_ms=0, source="table"),
+        reward=reward,
+    )
+
+
+def accuracy(value: float, epochs: int) -> Accuracy:
+    """Of 100 pictures."""
+    return Accuracy(value=value, evaluator="proxy", images=100, seed=0, epochs=epochs)
+
+
+class Answers:
+    """Workers that answer what was written down for them."""
+
+    words = "answers"
+
+    def __init__(self, values: dict[int, Accuracy | str]) -> None:
+        self.values = values
+        self.asked: list[int] = []
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[Result]:
+        for job in jobs:
+            self.asked.append(job.number)
+            yield job.number, self.values[job.number]
+
+    def close(self) -> None:
+        pass
+
+
+def test_finalists_are_of_three_classes_of_latency() -> None:
+    """Of twelve trials the better six are 0 to 5; by latency 0 1, 2 3, 4 5."""
+    ms = [1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6]
+    rewards = [0.90, 0.91, 0.93, 0.92, 0.89, 0.88, *[0.5] * 6]
+    trials = [trial(it, ms[it], rewards[it]) for it in range(12)]
+    assert [it.number for it in shortlist(trials, 3)] == [4, 2, 1]
+    assert [it.number for it in shortlist(trials, 5)] == [4, 2, 1, 5, 3]
+    assert [it.number for it in shortlist(trials[:2], 5)] == [1, 0]
+    assert shortlist([], 5) == []
+
+
+def test_trainings_are_kept(tmp_path: Path) -> None:
+    chosen = [trial(3, 1, 0.9), trial(5, 2, 0.8), trial(6, 2, 0.7)]
+    first = Answers({3: accuracy(0.6, 2), 5: "diverged", 6: accuracy(0.5, 2)})
+    seen: list[int] = []
+    found = train_finalists(chosen, first, tmp_path, 2, lambda it, _: seen.append(it.number))
+    assert found == first.values
+    assert seen == [3, 5, 6]
+    again = Answers({5: accuracy(0.4, 2)})
+    again_seen: list[int] = []
+    found = train_finalists(chosen, again, tmp_path, 2, lambda it, _: again_seen.append(it.number))
+    assert again_seen == [3, 6, 5]
+    assert (again.asked, found[3], found[5]) == ([5], accuracy(0.6, 2), accuracy(0.4, 2))
+    longer = Answers({it.number: accuracy(0.9, 4) for it in chosen})
+    train_finalists(chosen, longer, tmp_path, 4, lambda *_: None)
+    assert longer.asked == [3, 5, 6]
+
+
+def test_the_best_is_by_its_own_training(tmp_path: Path) -> None:
+    """The target is 4 ms and w -0.15: of networks that take as long, accuracy decides."""
+    space = write_space(tmp_path)
+    table = Tabulated(write_truth(tmp_path, space), space)
+    first, second = space.choices(0), space.choices(1)
+    tables = [format_network(space.network((one, other))) for one in first for other in second]
+    chosen = [trial(it, 1 + it, 0.9 - it / 10, tables[it]) for it in range(3)]
+    trained: dict[int, Accuracy | str] = {0: accuracy(0.2, 2), 1: accuracy(0.6, 2), 2: "diverged"}
+    found = measure_finalists(
+        chosen, trained, settings_of(space), TableLatency(table), lambda: None
+    )
+    assert [it.trial for it in found] == [1, 0, 2]
+    best, _, failed = found
+    assert best.reward == 0.6 * (2 / 4) ** -0.15
+    assert (best.accuracy, best.trained) == (0.8, trained[1])
+    assert (failed.reward, failed.reason) == (None, "diverged")

@@ -134,7 +134,7 @@ def _modelled(wanted: list[Cell], form: Form) -> dict[tuple[str, str], Figure]:
     with phases() as observe:
         for cell in wanted:
             known = figures.get((cell.key, form))
-            if known is None or known.simulator != stamp(cell.target):
+            if known is None or known.simulator != stamp(cell):
                 figures[cell.key, form] = model_cell(cell, form, observe)
                 write_figures(figures.values())  # so that an interrupt loses one at most
     return figures
@@ -212,7 +212,7 @@ def _print_rest(wanted: list[Cell], figures: dict[tuple[str, str], Figure], form
     stale = [
         cell
         for cell in wanted
-        if (known := figures.get((cell.key, form))) and known.simulator != stamp(cell.target)
+        if (known := figures.get((cell.key, form))) and known.simulator != stamp(cell)
     ]
     if missing or stale:
         click.echo(

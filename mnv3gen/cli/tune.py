@@ -30,6 +30,7 @@ Examples:
   mnv3gen tune mobilenet_v3_small --int8 --minutes 5
   mnv3gen tune somebody_elses.onnx --input-shape 48x192 --minutes 5
   mnv3gen tune mobilenet_v3_small --target rpi4 --device modelled
+  mnv3gen tune mobilenet_v3_large --int8 --target rpi5 --device modelled --minutes 20
 
 Kernels that no generator covers are tuned by TVM's MetaSchedule, in a quarter of the time.
 Every measurement is kept as it is made: a run that was stopped goes on where it was.

@@ -61,6 +61,7 @@ def tune_modelled(
             model=model,
             journal=journal,
             folder=Path(folder),
+            integers=int8,
             seed=seed,
             observe=observe,
         )

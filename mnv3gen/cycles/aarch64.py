@@ -20,10 +20,10 @@ _MNEMONICS = {
     "fsqrt": "fsqrt",
     "logic": "and orr eor bic orn mvn not movi mvni",
     "select": "bsl bit bif",
-    "vadd": "add sub neg abs smax smin umax umin saddl saddl2 saddw saddw2 uaddl uaddl2 uaddw "
-    "uaddw2 ssubl ssubl2 usubl usubl2 cmeq cmge cmgt cmhi cmhs sqadd sqsub uqadd uqsub addp "
-    "saddlp uaddlp",
-    "vextend": "sxtl sxtl2 uxtl uxtl2",
+    "vadd": "add sub neg abs smax smin umax umin saddl saddl2 uaddl uaddl2 ssubl "
+    "ssubl2 usubl usubl2 cmeq cmge cmgt cmhi cmhs sqadd sqsub uqadd uqsub addp saddlp uaddlp",
+    "vaddw": "saddw saddw2 uaddw uaddw2 ssubw ssubw2 usubw usubw2",
+    "vextend": "sxtl sxtl2 uxtl uxtl2 sshll sshll2 ushll ushll2",
     "vmul": "mul sqdmulh sqrdmulh",
     "vmull": "smull smull2 umull umull2",
     "vmla": "mla mls",
@@ -31,9 +31,9 @@ _MNEMONICS = {
     "vadalp": "sadalp uadalp",
     "dot": "sdot udot usdot sudot",
     "vshift": "shl sshr ushr srshr urshr ssra usra srsra shrn shrn2 rshrn "
-    "rshrn2 sqshrn sqrshrn sqrshrun sqxtn sqxtn2 sqxtun sqxtun2 uqxtn uqxtn2 xtn xtn2 sshll "
-    "sshll2 ushll ushll2 sqshlu sli sri",
-    "vshift_by": "sshl ushl srshl urshl sqshl uqshl",
+    "rshrn2 sqshrn sqrshrn sqrshrun sqxtn sqxtn2 sqxtun sqxtun2 uqxtn uqxtn2 xtn xtn2 "
+    "sqshlu sli sri",
+    "vshift_by": "sshl ushl srshl urshl sqshl uqshl sqrshl uqrshl",
     "permute": "trn1 trn2 ext rev64 rev32 rev16",
     "zip": "zip1 zip2 uzp1 uzp2",
     "table": "tbl tbx",

@@ -16,6 +16,7 @@ SUFFIX = ".toml"
 NARROW = "64"  # at the end of a class's name: its form on vectors of 64 bits, or scalars
 BROADER = {
     "select": "logic",
+    "vaddw": "vadd",
     "vextend": "vadd",
     "vmull": "vmul",
     "vmlal": "vmla",
@@ -24,6 +25,8 @@ BROADER = {
     "zip": "permute",
 }
 """Of a class that a description may leave out, the one that it is taken for."""
+INTEGERS = frozenset({*BROADER, "dot"})
+"""Classes of integer vectors, which kernels of floats have none of."""
 
 
 class MicroOp(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

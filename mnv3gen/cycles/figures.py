@@ -58,14 +58,14 @@ def write_figures(figures: Iterable[Figure], path: Path = FILE) -> None:
     temporary.replace(path)
 
 
-def stamp(target_name: str) -> str:
-    """What a figure must have been modelled by to be of today."""
+def stamp(cell: Cell) -> str:
+    """What a cell's figure must have been modelled by to be of today."""
     from mnv3gen.cycles.core import model_of
     from mnv3gen.cycles.model import stamp_of
     from mnv3gen.targets import load
 
-    target = load(target_name)
-    return stamp_of(model_of(target), target.core)
+    target = load(cell.target)
+    return stamp_of(model_of(target), target.core, cell.integers)
 
 
 def model_cell(cell: Cell, form: Form, observe: Callable[[str], None]) -> Figure:
@@ -103,7 +103,7 @@ def model_cell(cell: Cell, form: Form, observe: Callable[[str], None]) -> Figure
             instructions=cycles.instructions * cell.shrunk**2,
             core=cycles.core,
             library=library_hash(bundle.library),
-            simulator=stamp(cell.target),
+            simulator=stamp(cell),
         )
 
 

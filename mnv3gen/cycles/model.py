@@ -6,11 +6,12 @@ import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from mnv3gen.compile.bundle import Bundle
-from mnv3gen.cycles.core import CoreModel, model_of
+from mnv3gen.cycles.core import INTEGERS, NARROW, CoreModel, model_of
 from mnv3gen.cycles.native_library import kept_folder
 from mnv3gen.cycles.simulator import VERSION
 from mnv3gen.execute.library import Library, read_library
@@ -73,10 +74,22 @@ def _key(bundle: Bundle, model: CoreModel) -> str:
     return hashlib.sha256(stamp.encode() + bundle.library.read_bytes()).hexdigest()[:32]
 
 
-def stamp_of(model: CoreModel, core: Core) -> str:
-    """What decides beside the code: the version of the simulation and the core, as a hash."""
+def stamp_of(model: CoreModel, core: Core, integers: bool = True) -> str:
+    """What decides beside the code: the version of the simulation and the core, as a hash.
+
+    Without ``integers`` it is that for kernels of floats, whatever `INTEGERS` cost; what a
+    description says about itself (name, targets, sources) decides nothing.
+    """
+    told: dict[str, Any] = {"name": "", "targets": (), "sources": ()}
+    if not integers:
+        told["classes"] = {
+            name: each
+            for name, each in model.classes.items()
+            if name.removesuffix(NARROW) not in INTEGERS
+        }
     caches = (core.clock_mhz, core.cache_line, core.l1d_kib, core.l2_kib, core.l3_kib)
-    return hashlib.sha256(msgspec.json.encode((VERSION, model, caches))).hexdigest()[:16]
+    decisive = msgspec.structs.replace(model, **told)
+    return hashlib.sha256(msgspec.json.encode((VERSION, decisive, caches))).hexdigest()[:16]
 
 
 def _modelled(bundle: Bundle, model: CoreModel, advance: Callable[[], None]) -> BundleCycles:

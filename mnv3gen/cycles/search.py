@@ -62,6 +62,7 @@ class ModelledSearch:
     model: CoreModel
     journal: Journal[ModelledTrial]
     folder: Path
+    integers: bool = False
     seed: int = 0
     observe: Observer = lambda trials, tasks, kernel: None
     trials: int = 0
@@ -70,7 +71,7 @@ class ModelledSearch:
     def __post_init__(self) -> None:
         self.tasks = tasks_of(self.networks)
         self.calls = calls_in_plans(self.networks, self.target)
-        self.stamp = stamp_of(self.model, self.target.core)
+        self.stamp = stamp_of(self.model, self.target.core, self.integers)
         self.core = core_of(self.target)
         self.known: dict[tuple[str, str], list[ModelledTrial]] = {}
         for trial in self.journal.entries:

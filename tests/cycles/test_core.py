@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from mnv3gen import targets
 from mnv3gen.cycles import aarch64
-from mnv3gen.cycles.core import FOLDER, model_of, models, read_model
+from mnv3gen.cycles.core import BROADER, FOLDER, model_of, models, read_model
+from mnv3gen.cycles.model import stamp_of
 from mnv3gen.errors import InputError, TargetError
 
 MOVES = ("load", "load_pair", "vload", "vload64", "vload_pair", "vload_pair64", "vload_dup")
@@ -82,8 +84,67 @@ def test_integers_of_the_cortex_a72(name: str) -> None:
         assert found[0].latency - found[0].late == 1
 
 
+# What was measured (ocxtal/insn_bench_aarch64: aws_graviton2.md, of the A76's form for servers, and
+# raspberry-pi-3_cortex-a53.md): cycles from operands to result, and instructions a cycle.
+MEASURED = {
+    "cortex-a76": {
+        "vmull": (4, 1), "vmlal": (4, 1), "vadalp": (4, 1), "vmul": (5, 0.5), "vextend": (2, 1),
+        "vshift_by": (2, 1), "select": (2, 2), "zip": (2, 2), "permute": (2, 2), "vadd": (2, 2),
+    },
+    "cortex-a53": {
+        "vmull": (4, 1), "vmlal": (4, 1), "vadalp": (4, 0.5), "vmul": (4, 1), "vextend": (2, 1),
+        "vshift_by": (2, 1), "select": (2, 1), "zip": (2, 1), "permute": (2, 1), "vadd": (2, 1),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("core", MEASURED)
+def test_integers_are_as_fast_as_was_measured(core: str) -> None:
+    for name, (latency, rate) in MEASURED[core].items():
+        (operation,) = models()[core].micro_ops(name)
+        assert operation.latency == latency
+        assert len(operation.ports.split()) / operation.busy == rate
+    (sums,) = models()[core].micro_ops("vmlal")
+    assert sums.latency - sums.late == 1  # one after the other at once, as measured
+
+
+# LLVM's AArch64SchedKryoDetails.td, of 128 bits and of 64: pipes, how many of them, latency.
+INTEGERS_OF_KRYO = {
+    "vmull": ("X", 2, 4), "vmlal": ("X", 2, 4), "vadalp": ("X", 2, 3), "vadalp64": ("X", 1, 3),
+    "vaddw": ("XY", 4, 2), "vextend": ("XY", 2, 2), "vshift_by": ("XY", 2, 2),
+    "vshift_by64": ("XY", 1, 2), "select": ("X", 2, 1), "zip": ("X", 2, 1), "zip64": ("X", 1, 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INTEGERS_OF_KRYO)
+def test_integers_of_kryo(name: str) -> None:
+    ports = {"X": "XA XB", "XY": "XA XB YA YB"}
+    pipes, count, latency = INTEGERS_OF_KRYO[name]
+    found = models()["kryo"].micro_ops(name)
+    assert [each.ports for each in found] == [ports[pipes]] * count
+    assert max(each.latency for each in found) == latency
+
+
+@pytest.mark.parametrize("core", ["cortex-a73", "cortex-a75"])
+def test_cores_that_compilers_take_for_a_cortex_a57(core: str) -> None:
+    for name in set(BROADER) - {"vaddw"}:
+        assert models()[core].micro_ops(name) == models()["cortex-a72"].micro_ops(name)
+
+
+def test_floats_do_not_depend_on_what_integers_cost() -> None:
+    core, target = models()["kryo"], targets.load("pixel1").core
+    slower = replace(core, classes=core.classes | {"vmull": core.classes["fdivide"]})
+    described = replace(core, sources=("another",))
+    assert stamp_of(slower, target) != stamp_of(core, target)
+    assert stamp_of(slower, target, integers=False) == stamp_of(core, target, integers=False)
+    assert stamp_of(described, target) == stamp_of(core, target)
+    other = replace(core, classes=core.classes | {"fmla": core.classes["fdivide"]})
+    assert stamp_of(other, target, integers=False) != stamp_of(core, target, integers=False)
+    assert stamp_of(core, target, integers=False) != stamp_of(core, target)
+
+
 def test_what_a_description_does_not_tell_apart_is_taken_for_what_it_does() -> None:
-    core = models()["cortex-a76"]
+    core = models()["cortex-a53"]
     assert core.micro_ops("vmull") == core.micro_ops("vmul")
     assert core.micro_ops("vmlal64") == core.micro_ops("vmla64")
     assert core.micro_ops("zip") == core.micro_ops("permute")

@@ -36,6 +36,10 @@ ARM = {
     0x4E228020: ("vmlal", (V + 0, V + 1, V + 2), (V + 0,)),  # smlal2 v0.8h, v1.16b, v2.16b
     0x4E606820: ("vadalp", (V + 0, V + 1), (V + 0,)),  # sadalp v0.4s, v1.8h
     0x6E62B420: ("vmul", (V + 1, V + 2), (V + 0,)),  # sqrdmulh v0.8h, v1.8h, v2.8h
+    0x0E621020: ("vaddw", (V + 1, V + 2), (V + 0,)),  # saddw v0.4s, v1.4s, v2.4h
+    0x0F08A420: ("vextend", (V + 1,), (V + 0,)),  # sshll v0.8h, v1.8b, #0, which sxtl is
+    0x4F0BA420: ("vextend", (V + 1,), (V + 0,)),  # sshll2 v0.8h, v1.16b, #3
+    0x4EA25C20: ("vshift_by", (V + 1, V + 2), (V + 0,)),  # sqrshl v0.4s, v1.4s, v2.4s
     0x4EA24420: ("vshift_by", (V + 1, V + 2), (V + 0,)),  # sshl v0.4s, v1.4s, v2.4s
     0x4E823820: ("zip", (V + 1, V + 2), (V + 0,)),  # zip1 v0.4s, v1.4s, v2.4s
     0xD503201F: ("none", (), ()),  # nop

@@ -14,10 +14,12 @@ from unicorn import UC_HOOK_CODE, UC_HOOK_MEM_READ, UC_HOOK_MEM_WRITE, Uc
 
 from mnv3gen.compile.bundle import Bundle
 from mnv3gen.cycles import aarch64
+from mnv3gen.cycles.core import INTEGERS, NARROW
 from mnv3gen.cycles.decoded import NONE
 from mnv3gen.cycles.emulated import _REGISTERS
 from mnv3gen.cycles.model import model_cycles
 from mnv3gen.execute.emulator import run_emulated
+from mnv3gen.execute.library import read_library
 from mnv3gen.graph.seeded import seeded_input
 from mnv3gen.profile.instructions import profile_instructions
 
@@ -63,6 +65,20 @@ def test_addresses_are_those_that_unicorn_accesses(bundle: Bundle) -> None:
     run_emulated(bundle.library, bundle.entry, bundle.machine, data, prepare=prepare)
     assert expected[True] == len(seen) > 1000
     assert expected[False] == 0
+
+
+def test_floats_have_no_integer_vectors(bundle: Bundle) -> None:
+    """The stamp of their cycles leaves out what these cost, so they must not be there."""
+    library = read_library(bundle.library, "aarch64")
+    disassembler = aarch64.disassembler()
+    classes = {
+        aarch64.decode(each).classes.removesuffix(NARROW)
+        for segment in library.segments
+        if segment.executable
+        for each in disassembler.disasm(segment.data[-segment.address % 4 :], 0)
+    }
+    assert "fmla" in classes
+    assert not classes & INTEGERS
 
 
 def test_instructions_are_those_of_the_profile(bundle: Bundle) -> None:

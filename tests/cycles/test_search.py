@@ -20,6 +20,7 @@ from mnv3gen.compile.plan import make_plan
 from mnv3gen.compile.tuned import Tuned, TunedRecord, core_of
 from mnv3gen.cycles.core import model_of
 from mnv3gen.cycles.kernel_calls import model_units
+from mnv3gen.cycles.model import stamp_of
 from mnv3gen.cycles.search import ModelledSearch, ModelledTrial, write_records
 from mnv3gen.errors import InputError
 from mnv3gen.tables.parse import parse
@@ -39,9 +40,9 @@ def network() -> Listed:
     return listed(parse(TABLE), RPI4)
 
 
-def search_in(folder: Path, network: Listed) -> ModelledSearch:
+def search_in(folder: Path, network: Listed, integers: bool = False) -> ModelledSearch:
     journal = Journal(folder / "trials.jsonl", ModelledTrial)
-    return ModelledSearch([network], RPI4, model_of(RPI4), journal, folder)
+    return ModelledSearch([network], RPI4, model_of(RPI4), journal, folder, integers)
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,25 @@ def test_the_best_is_no_worse_than_the_rule(searched: ModelledSearch) -> None:
         assert record.cycles >= task.group.madds / 4
         assert record.core == core_of(RPI4)
         assert record.modelled_core == "Cortex-A72"
+
+
+def test_int8_is_searched_too(tmp_path: Path) -> None:
+    network = listed(parse(TABLE), RPI4, int8=True)
+    search = search_in(tmp_path, network, integers=True)
+    search.run(0)  # no time: nothing, and no record
+    assert search.records() == []
+    search.run(0.2)
+    found = [it for it in search.records() if it.kernel.startswith("conv1x1")]
+    assert found
+    for record in found:
+        assert record.kernel.endswith("_i8")
+        # The multiplying pipe takes eight products of 8 bits a cycle.
+        assert record.cycles >= search.tasks[record.kernel, record.schedule].group.madds / 8
+        assert record.model == stamp_of(model_of(RPI4), RPI4.core)
+    records = {(it.kernel, it.schedule): it for it in search.records()}
+    steps = make_plan(network.calls, RPI4.core, Tuned({}, modelled=records)).steps
+    (step,) = [it for it in steps if it.group.name.startswith("conv1x1")]
+    assert step.choice.provenance == "modelled"
 
 
 def test_a_second_run_goes_on_and_repeats_nothing(

@@ -61,11 +61,14 @@ def _common_ends(first: Sequence[PlanStep], second: Sequence[PlanStep]) -> Itera
 
 
 def _ends(plan: Sequence[PlanStep]) -> dict[int, int]:
-    """By a number of convolutions, the last call number before which there are so many."""
+    """By a number of convolutions, the last call number before which there are so many.
+
+    Nothing where there are none.
+    """
     counts = accumulate(sum(map(is_convolution, step.computes)) for step in plan)
-    numbered = [*enumerate(zip(counts, plan, strict=True), 1)]
+    numbered = enumerate(zip(counts, plan, strict=True), 1)
     ends = {count: number for number, (count, step) in numbered if count and not _is_gate(step)}
-    return {**ends, max(ends): len(plan)}
+    return {**ends, max(ends): len(plan)} if ends else {}
 
 
 def _convolutions(manifest: Manifest) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from support.command import Finished
@@ -73,6 +74,14 @@ def test_a_gate_counts_with_the_convolution_behind_it(folder: Path) -> None:
     ]
     assert calls[0][0][:2] == ["gate", "conv1x1"]
     assert calls[1][:2] == [["gate"], ["conv1x1"]]
+
+
+def test_a_network_without_convolutions_has_no_parts(folder: Path) -> None:
+    manifest = read_bundle(folder / "out8").manifest
+    gates = [step for step in manifest.plan if step.computes[0].startswith("gate")]
+    assert gates
+    bare = msgspec.structs.replace(manifest, plan=tuple(gates))
+    assert parts_of(bare, bare) == []
 
 
 def test_another_network(command: Command, folder: Path, tmp_path: Path) -> None:

@@ -89,6 +89,7 @@ def _measured(
         accuracy = trained.get(trial.number, trial.accuracy)
         if isinstance(accuracy, str):
             yield msgspec.structs.replace(finalist, reason=accuracy)
+            advance()
             continue
         if trained:
             finalist = msgspec.structs.replace(finalist, trained=accuracy)

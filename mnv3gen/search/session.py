@@ -240,13 +240,11 @@ def _lines(request: Request, workers: str, known: int) -> dict[str, str]:
         f"{words(settings.exponents)}",
         "accuracy": f"{evaluators[request.evaluator]}; data {request.data}",
         "search": f"{request.controller}, {request.trials} trials, seed {request.seed}, {workers}",
-        "finalists": f"{request.finalists}"
-        + (
-            f", each trained alone for {request.finalist_epochs} epochs"
-            * bool(request.finalist_epochs)
-        ),
+        "finalists": str(request.finalists),
         "output": f"{request.folder}/",
     }
+    if request.finalists and request.finalist_epochs:
+        lines["finalists"] += f", each trained alone for {request.finalist_epochs} epochs"
     if known:
         lines["resumed"] = f"{known} trials are known"
     return lines

@@ -90,9 +90,11 @@ def test_the_best_is_by_its_own_training(tmp_path: Path) -> None:
     tables = [format_network(space.network((one, other))) for one in first for other in second]
     chosen = [trial(it, 1 + it, 0.9 - it / 10, tables[it]) for it in range(3)]
     trained: dict[int, Accuracy | str] = {0: accuracy(0.2, 2), 1: accuracy(0.6, 2), 2: "diverged"}
+    advanced: list[int] = []
     found = measure_finalists(
-        chosen, trained, settings_of(space), TableLatency(table), lambda: None
+        chosen, trained, settings_of(space), TableLatency(table), lambda: advanced.append(1)
     )
+    assert len(advanced) == 3
     assert [it.trial for it in found] == [1, 0, 2]
     best, _, failed = found
     assert best.reward == 0.6 * (2 / 4) ** -0.15

@@ -9,7 +9,7 @@ import click
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mnv3gen.tune.journal import Journal
+    from mnv3gen.journal import Journal
 
 LISTED = 5
 

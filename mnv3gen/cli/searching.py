@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from mnv3gen.cli.damage import skipped_lines
 from mnv3gen.cli.live import Live
 from mnv3gen.search.accuracy import Accuracy
 from mnv3gen.search.session import Watcher
@@ -25,6 +27,10 @@ class Printer(Live, Watcher):
             self.line(f"{name:10s}{text}")
         self.best = max((trial.reward or 0.0 for trial in known), default=0.0)
         self.task = self.bar.add_task("trials", total=self.trials, completed=len(known))
+
+    def skipped(self, path: Path, lines: list[int]) -> None:
+        """Name damaged lines."""
+        self.line(f"mnv3gen: warning: {skipped_lines(path, lines)}")
 
     def epoch_over(self, epoch: int, epochs: int, loss: float, seconds: float) -> None:
         """An epoch of the supernet."""

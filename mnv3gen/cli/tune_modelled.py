@@ -36,7 +36,7 @@ def tune_modelled(
     from mnv3gen.compile.tuned import own_folder
     from mnv3gen.cycles.core import model_of
     from mnv3gen.cycles.search import TRIALS, ModelledSearch, ModelledTrial, log_of, write_records
-    from mnv3gen.tune.journal import Journal
+    from mnv3gen.journal import Journal
     from mnv3gen.tune.logs import committed_folder
     from mnv3gen.tune.tasks import listed
 

@@ -25,8 +25,8 @@ from mnv3gen.cycles.core import CoreModel
 from mnv3gen.cycles.kernel_calls import model_units
 from mnv3gen.cycles.model import stamp_of
 from mnv3gen.errors import Mnv3genError
+from mnv3gen.journal import Journal
 from mnv3gen.targets import Target
-from mnv3gen.tune.journal import Journal
 from mnv3gen.tune.ranking import combinations
 from mnv3gen.tune.tasks import Listed, calls_in_plans, tasks_of
 from mnv3gen.tune.units import Task, candidate

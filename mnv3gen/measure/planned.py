@@ -17,11 +17,11 @@ from mnv3gen.compile.schedules import fingerprint
 from mnv3gen.compile.tuned import Tuned
 from mnv3gen.generate.cost import tensors
 from mnv3gen.graph.model import Model
+from mnv3gen.journal import Journal
 from mnv3gen.measure.kernel import Code, code_of, target_parts
 from mnv3gen.measure.pieces import Key, key_of, pieces_of
 from mnv3gen.tables.network import Network
 from mnv3gen.targets import Core, Target
-from mnv3gen.tune.journal import Journal
 from mnv3gen.tune.tasks import listed
 
 

@@ -12,8 +12,8 @@ import msgspec
 from mnv3gen.devices.device import NAME
 from mnv3gen.errors import InputError
 from mnv3gen.generate.group import Group
+from mnv3gen.journal import Journal
 from mnv3gen.measure.protocol import Protocol, State, Times
-from mnv3gen.tune.journal import Journal
 
 Key: TypeAlias = tuple[str, str, str, str, str]
 FILE = "records.jsonl"

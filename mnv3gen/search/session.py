@@ -6,11 +6,13 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from mnv3gen import __version__
 from mnv3gen.devices.device import Device, target_name
+from mnv3gen.journal import Journal
 from mnv3gen.search.accuracy import Accuracy, EvaluatorSpec
 from mnv3gen.search.accuracy import Kind as EvaluatorKind
 from mnv3gen.search.accuracy.holdout import searched_data
@@ -24,7 +26,7 @@ from mnv3gen.search.reward import Kind as RewardKind
 from mnv3gen.search.settings import Settings, contents_of, settle
 from mnv3gen.search.space import Space
 from mnv3gen.search.target import check_target
-from mnv3gen.search.training import shortlist, train_finalists
+from mnv3gen.search.training import shortlist, train_finalists, trainings_of
 from mnv3gen.search.trials import Trial, Trials
 from mnv3gen.search.workers import check_ray, open_workers
 from mnv3gen.tables.scaling import with_classes
@@ -109,6 +111,9 @@ class Watcher:
     def began(self, lines: dict[str, str], known: Sequence[Trial]) -> None:
         """Everything is opened: what it is, by name, and the trials of a search that goes on."""
 
+    def skipped(self, path: Path, lines: list[int]) -> None:
+        """Lines of a file of the search that are none, and are made again."""
+
     def epoch_over(self, epoch: int, epochs: int, loss: float, seconds: float) -> None:
         """An epoch of the supernet is over."""
 
@@ -181,11 +186,8 @@ def _trials(
     try:
         trials = Trials(request.folder)
         known = trials.in_order if resumed else []
-        lines = _lines(request, workers.words, len(known))
-        if trials.damaged:
-            numbers = ", ".join(map(str, trials.damaged[:5]))
-            lines["damaged"] = f"lines {numbers} of {trials.journal.path} are left out"
-        watcher.began(lines, known)
+        watcher.began(_lines(request, workers.words, len(known)), known)
+        _tell_damage(trials.journal, watcher)
         controller = make_controller(request.controller, request.space, request.seed)
         nas = Nas(
             request.settings,
@@ -212,14 +214,19 @@ def _finalists(
         request.spec, kind="proxy", epochs=epochs, folder=str((request.folder / "work").absolute())
     )
     chosen = shortlist(trials, request.finalists)
+    journal = trainings_of(request.folder)
+    _tell_damage(journal, watcher)
     watcher.finalists_chosen(len(chosen))
     workers = open_workers(request.ray, spec, request.space, request.workers)
     try:
-        return chosen, train_finalists(
-            chosen, workers, request.folder, epochs, watcher.finalist_trained
-        )
+        return chosen, train_finalists(chosen, workers, journal, epochs, watcher.finalist_trained)
     finally:
         workers.close()
+
+
+def _tell_damage(journal: Journal[Any], watcher: Watcher) -> None:
+    if journal.damaged:
+        watcher.skipped(journal.path, journal.damaged)
 
 
 def _tidy(request: Request) -> None:

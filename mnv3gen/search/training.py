@@ -13,11 +13,11 @@ from pathlib import Path
 
 import msgspec
 
+from mnv3gen.journal import Journal
 from mnv3gen.search.accuracy import Accuracy
 from mnv3gen.search.finalists import best_trials
 from mnv3gen.search.trials import Trial
 from mnv3gen.search.workers import Job, Workers
-from mnv3gen.tune.journal import Journal
 
 FILE = "trained.jsonl"
 CLASSES = 3  # of latency, equally many networks in each
@@ -28,6 +28,11 @@ class Trained(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     trial: int
     accuracy: Accuracy
+
+
+def trainings_of(folder: Path) -> Journal[Trained]:
+    """The trainings of a search's folder; lines that are none are skipped, and made again."""
+    return Journal(folder / FILE, Trained)
 
 
 def shortlist(trials: Sequence[Trial], count: int) -> list[Trial]:
@@ -47,12 +52,11 @@ def shortlist(trials: Sequence[Trial], count: int) -> list[Trial]:
 def train_finalists(
     chosen: Sequence[Trial],
     workers: Workers,
-    folder: Path,
+    journal: Journal[Trained],
     epochs: int,
     observe: Callable[[Trial, Accuracy | str], None],
 ) -> dict[int, Accuracy | str]:
-    """Accuracies by trial, or what went wrong; those in the folder's file are not made again."""
-    journal = Journal(folder / FILE, Trained)
+    """Accuracies by trial, or what went wrong; those in the journal are not made again."""
     wanted = {trial.number: trial for trial in chosen}
     found: dict[int, Accuracy | str] = {
         it.trial: it.accuracy

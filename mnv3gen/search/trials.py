@@ -7,9 +7,9 @@ from typing import Literal
 
 import msgspec
 
+from mnv3gen.journal import Journal
 from mnv3gen.search.accuracy import Accuracy
 from mnv3gen.search.latency import Latency
-from mnv3gen.tune.journal import Journal
 
 FILE = "trials.jsonl"
 
@@ -34,16 +34,11 @@ class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Trials:
-    """The trials of a search's folder, by number; `damaged` has the lines that are none."""
+    """The trials of a search's folder, by number; those of damaged lines are made again."""
 
     def __init__(self, folder: Path) -> None:
         self.journal = Journal(folder / FILE, Trial)
         self.by_number = {trial.number: trial for trial in self.journal.entries}
-
-    @property
-    def damaged(self) -> list[int]:
-        """The numbers of lines that were skipped; their trials are made again."""
-        return self.journal.damaged
 
     @property
     def in_order(self) -> list[Trial]:

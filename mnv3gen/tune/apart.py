@@ -15,7 +15,7 @@ import msgspec
 
 from mnv3gen.compile.plan import Step, cheapest_steps, compared
 from mnv3gen.generate.group import Parameters
-from mnv3gen.tune.journal import Journal
+from mnv3gen.journal import Journal
 from mnv3gen.tune.tasks import Listed
 from mnv3gen.tune.units import Unit, in_turn
 

@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from mnv3gen.generate.group import Parameters
-from mnv3gen.tune.journal import Journal
+from mnv3gen.journal import Journal
 from mnv3gen.tune.units import Task
 
 Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]

@@ -23,9 +23,9 @@ from mnv3gen.cycles.kernel_calls import model_units
 from mnv3gen.cycles.model import stamp_of
 from mnv3gen.cycles.search import ModelledSearch, ModelledTrial, write_records
 from mnv3gen.errors import InputError
+from mnv3gen.journal import Journal
 from mnv3gen.tables.parse import parse
 from mnv3gen.targets import load
-from mnv3gen.tune.journal import Journal
 from mnv3gen.tune.tasks import Listed, listed
 from mnv3gen.tune.units import candidate
 

@@ -11,7 +11,7 @@ from mnv3gen.search.accuracy import Accuracy
 from mnv3gen.search.accuracy.tabulated import Tabulated
 from mnv3gen.search.finalists import measure_finalists
 from mnv3gen.search.latency import Latency
-from mnv3gen.search.training import shortlist, train_finalists
+from mnv3gen.search.training import FILE, shortlist, train_finalists, trainings_of
 from mnv3gen.search.trials import Trial
 from mnv3gen.search.workers import Job, Result
 from mnv3gen.tables.format import format_network
@@ -68,18 +68,22 @@ def test_finalists_are_of_three_classes_of_latency() -> None:
 def test_trainings_are_kept(tmp_path: Path) -> None:
     chosen = [trial(3, 1, 0.9), trial(5, 2, 0.8), trial(6, 2, 0.7)]
     first = Answers({3: accuracy(0.6, 2), 5: "diverged", 6: accuracy(0.5, 2)})
+    kept = trainings_of(tmp_path)
     seen: list[int] = []
-    found = train_finalists(chosen, first, tmp_path, 2, lambda it, _: seen.append(it.number))
+    found = train_finalists(chosen, first, kept, 2, lambda it, _: seen.append(it.number))
     assert found == first.values
     assert seen == [3, 5, 6]
     again = Answers({5: accuracy(0.4, 2)})
+    kept = trainings_of(tmp_path)
     again_seen: list[int] = []
-    found = train_finalists(chosen, again, tmp_path, 2, lambda it, _: again_seen.append(it.number))
+    found = train_finalists(chosen, again, kept, 2, lambda it, _: again_seen.append(it.number))
     assert again_seen == [3, 6, 5]
     assert (again.asked, found[3], found[5]) == ([5], accuracy(0.6, 2), accuracy(0.4, 2))
     longer = Answers({it.number: accuracy(0.9, 4) for it in chosen})
-    train_finalists(chosen, longer, tmp_path, 4, lambda *_: None)
+    train_finalists(chosen, longer, kept, 4, lambda *_: None)
     assert longer.asked == [3, 5, 6]
+    (tmp_path / FILE).write_text('{"trial": 3, "accuracy": "high"}\n')
+    assert trainings_of(tmp_path).damaged == [1]
 
 
 def test_the_best_is_by_its_own_training(tmp_path: Path) -> None:

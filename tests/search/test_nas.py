@@ -74,7 +74,7 @@ def test_lines_that_a_kill_left_out_are_made_again(tmp_path: Path) -> None:
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:5] + lines[6:9]) + lines[11][:40])
     search = search_of(tmp_path)
-    assert search.trials.damaged == [9]
+    assert search.trials.journal.damaged == [9]
     assert lines_of(search.run(12)) == expected
     assert lines_of(read_trials(tmp_path / "s")) == expected
 

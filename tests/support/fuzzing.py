@@ -38,6 +38,7 @@ from mnv3gen.graph.seeded import seeded_input, seeded_weights
 from mnv3gen.graph.weights import load_weights
 from mnv3gen.images import load_labels, named
 from mnv3gen.images.decode import load_input
+from mnv3gen.journal import Journal
 from mnv3gen.lower.onnx import to_onnx
 from mnv3gen.measure.protocol import Protocol, Times
 from mnv3gen.measure.protocol import State as MeasuredState
@@ -60,7 +61,6 @@ from mnv3gen.targets.registry import load_file
 from mnv3gen.train.recipe import Recipe, load_recipe, rate_at
 from mnv3gen.train.state import EpochRow, read_state
 from mnv3gen.train.state import State as RunState
-from mnv3gen.tune.journal import Journal
 from mnv3gen.tune.trials import Trial, Trials
 from mnv3gen.weights_import.onnx_reading import read_onnx
 from support.compiled import TINY

@@ -7,8 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from mnv3gen.journal import Journal
 from mnv3gen.search.latency import Latency
-from mnv3gen.tune.journal import Journal
 
 STEPS, PROPOSALS = "steps.jsonl", "proposals.jsonl"
 

@@ -204,7 +204,7 @@ def _calibrate(space: Space, device: Device) -> None:
     from mnv3gen.search.footprint import calibrating
     from mnv3gen.search.latency import open_latency
 
-    networks = calibrating(space, device)
+    networks = [network for network, ms in calibrating(space, device) if ms is None]
     source = open_latency("compile", device)
     try:
         with counted("measure networks", len(networks)) as advance:
@@ -236,6 +236,7 @@ def _row(finalist: Finalist) -> dict[str, Any]:
         "trained_accuracy": None if finalist.trained is None else finalist.trained.value,
         "searched_ms": finalist.searched.ms,
         "measured_ms": None if finalist.measured is None else finalist.measured.ms,
+        "steady_ms": finalist.steady_ms,
         "error": finalist.error,
         "reward": finalist.reward,
         "reason": finalist.reason,
@@ -256,10 +257,10 @@ def _text(outcome: Outcome) -> str:
         if finalist.measured is None:
             lines.append(f"{head}, not measured: {finalist.reason}")
         else:
-            lines.append(
-                f"{head}, measured {finalist.measured.ms:.4f} ms ({finalist.error:+.1%}), "
-                f"reward {finalist.reward:.4f}"
-            )
+            head += f", measured {finalist.measured.ms:.4f} ms"
+            if finalist.steady_ms is not None:
+                head += f", at the table's speed {finalist.steady_ms:.4f} ms"
+            lines.append(f"{head} ({finalist.error:+.1%}), reward {finalist.reward:.4f}")
     if outcome.best is not None:
         lines.append(f"best      {outcome.best}")
     return "\n".join(lines)

@@ -199,7 +199,10 @@ def _step_row(step: Step) -> tuple[str, ...]:
 
 
 def _final_rows(search: Search) -> str:
-    head = ("trial", "accuracy", "trained alone", "searched ms", "measured ms", "error", "reward")
+    head = (
+        *("trial", "accuracy", "trained alone", "searched ms", "measured ms"),
+        *("at the table's speed", "error", "reward"),
+    )
     rows = (
         (
             str(it.trial),
@@ -207,6 +210,7 @@ def _final_rows(search: Search) -> str:
             "" if it.trained is None else f"{it.trained.value:.2%}",
             f"{it.searched.ms:.4g}",
             "" if it.measured is None else f"{it.measured.ms:.4g}",
+            "" if it.steady_ms is None else f"{it.steady_ms:.4g}",
             "" if it.error is None else f"{it.error:+.1%}",
             it.reason.splitlines()[0] if it.reward is None and it.reason else f"{it.reward:.4f}",
         )

@@ -10,10 +10,11 @@ import msgspec
 
 from mnv3gen.errors import DeviceError, DeviceLostError
 from mnv3gen.search.accuracy import Accuracy
-from mnv3gen.search.latency import Latency, LatencySource
+from mnv3gen.search.latency import Latency
 from mnv3gen.search.reward import reward
 from mnv3gen.search.settings import Settings
 from mnv3gen.search.trials import Trial
+from mnv3gen.search.yardstick import WholeLatency, Yardstick
 from mnv3gen.tables.format import format_network
 from mnv3gen.tables.parse import parse
 from mnv3gen.train.state import replace_bytes, writing
@@ -24,8 +25,9 @@ FILE, BEST = "finalists.json", "best.bneck"
 class Finalist(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A candidate: what the search knew of it, and what the device says.
 
-    `accuracy` is the search's, `trained` that of a training alone, if there was one. `reward` is by
-    the latter and by the measured latency; what is missing has a `reason`.
+    `accuracy` is the search's, `trained` that of a training alone, if there was one. `steady_ms` is
+    the latency at the speed that the device had when a table's kernels were measured, by turns with
+    a `Yardstick`. `reward` is by the latter of each; what is missing has a `reason`.
     """
 
     trial: int
@@ -35,13 +37,20 @@ class Finalist(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     searched_reward: float
     trained: Accuracy | None = None
     measured: Latency | None = None
+    steady_ms: float | None = None
     reward: float | None = None
     reason: str = ""
 
     @property
     def error(self) -> float | None:
         """How far the searched latency is from the measured one, as a part of the latter."""
-        return None if self.measured is None else self.searched.ms / self.measured.ms - 1
+        return None if self.measured is None else self.searched.ms / self.final_ms - 1
+
+    @property
+    def final_ms(self) -> float:
+        """The latency that counts, of a finalist that was measured."""
+        assert self.measured is not None
+        return self.measured.ms if self.steady_ms is None else self.steady_ms
 
 
 def best_trials(trials: Sequence[Trial], count: int) -> list[Trial]:
@@ -57,14 +66,15 @@ def measure_finalists(
     trials: Sequence[Trial],
     trained: Mapping[int, Accuracy | str],
     settings: Settings,
-    device: LatencySource,
+    device: WholeLatency,
+    yardstick: Yardstick | None,
     advance: Callable[[], None],
 ) -> list[Finalist]:
     """Measure trials whole, the best by that first. DeviceLostError if the device is gone.
 
     `trained` has the accuracies of those that were trained alone, or what went wrong.
     """
-    found = list(_measured(trials, trained, settings, device, advance))
+    found = list(_measured(trials, trained, settings, device, yardstick, advance))
     return sorted(found, key=lambda it: 1.0 if it.reward is None else -it.reward)
 
 
@@ -72,7 +82,8 @@ def _measured(
     trials: Sequence[Trial],
     trained: Mapping[int, Accuracy | str],
     settings: Settings,
-    device: LatencySource,
+    device: WholeLatency,
+    yardstick: Yardstick | None,
     advance: Callable[[], None],
 ) -> Iterator[Finalist]:
     for trial in trials:
@@ -93,15 +104,20 @@ def _measured(
             continue
         if trained:
             finalist = msgspec.structs.replace(finalist, trained=accuracy)
+        network = parse(trial.point)
         try:
-            latency = device.of(parse(trial.point))
+            latency = device.of(network)
+            steady = None if yardstick is None else yardstick.milliseconds(network, device)
         except DeviceLostError:
             raise
         except DeviceError as error:
             yield msgspec.structs.replace(finalist, reason=str(error))
         else:
-            value = reward(accuracy.value, latency.ms, settings.target_ms, settings.exponents)
-            yield msgspec.structs.replace(finalist, measured=latency, reward=value)
+            finalist = msgspec.structs.replace(finalist, measured=latency, steady_ms=steady)
+            value = reward(
+                accuracy.value, finalist.final_ms, settings.target_ms, settings.exponents
+            )
+            yield msgspec.structs.replace(finalist, reward=value)
         advance()
 
 

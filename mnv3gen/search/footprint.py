@@ -69,10 +69,14 @@ def _points(space: Space) -> Iterator[Point]:
         )
 
 
-def calibrating(space: Space, device: Device) -> list[Network]:
-    """Networks of a space that are to be measured whole, but for those that were before."""
+def calibrating(space: Space, device: Device) -> list[tuple[Network, float | None]]:
+    """Networks of a space to measure whole, and what each took; None if it was not measured yet."""
     generator = random.Random(1)  # noqa: S311 - the same ones every time
     records = open_records(records_folder(device.name)).of_kind("network")
-    known = {it.table for it in records if not it.noisy and it.target == target_name(device)}
+    known = {
+        it.table: it.times["run"].median_ms
+        for it in records
+        if not it.noisy and it.target == target_name(device)
+    }
     networks = [space.network(space.random(generator)) for _ in range(CALIBRATING)]
-    return [network for network in networks if format_network(network) not in known]
+    return [(network, known.get(format_network(network))) for network in networks]

@@ -73,9 +73,9 @@ def open_latency(
 
     chosen, target = check_kind(kind), load(target_name(device))
     if chosen == "compile":
-        from mnv3gen.search.measured import MeasuredLatency, open_session
+        from mnv3gen.search.measured import open_whole
 
-        return MeasuredLatency(open_session(device), target, timing)
+        return open_whole(device, timing)
     from mnv3gen.measure.latency import load_predictor
     from mnv3gen.measure.records import records_folder
     from mnv3gen.search.predicted import PredictedLatency

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mnv3gen.devices.device import Device
+from mnv3gen.devices.device import Device, target_name
 from mnv3gen.errors import InputError, NoisyError
 from mnv3gen.measure.latency import open_records
 from mnv3gen.measure.network import measure_network
@@ -18,7 +18,7 @@ from mnv3gen.measure.seeded_bundle import compiled
 from mnv3gen.measure.session import Session
 from mnv3gen.search.latency import Latency
 from mnv3gen.tables.network import Network
-from mnv3gen.targets import Target
+from mnv3gen.targets import Target, load
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,11 @@ class MeasuredLatency:
     @property
     def _protocol(self) -> Protocol:
         return self.timing or Protocol(cpu=self.session.device.cpu)
+
+
+def open_whole(device: Device, timing: Protocol | None = None) -> MeasuredLatency:
+    """For a device, whose target `find_device` has settled; InputError for an emulator."""
+    return MeasuredLatency(open_session(device), load(target_name(device)), timing)
 
 
 def open_session(device: Device) -> Session:

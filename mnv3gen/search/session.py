@@ -18,8 +18,9 @@ from mnv3gen.search.accuracy import Kind as EvaluatorKind
 from mnv3gen.search.accuracy.holdout import searched_data
 from mnv3gen.search.controllers import make_controller
 from mnv3gen.search.finalists import Finalist, best_trials, measure_finalists, write_finalists
-from mnv3gen.search.footprint import open_space_latency
-from mnv3gen.search.latency import LatencySource, open_latency
+from mnv3gen.search.footprint import calibrating, open_space_latency
+from mnv3gen.search.latency import LatencySource
+from mnv3gen.search.measured import open_whole
 from mnv3gen.search.nas import ROUND, Nas, check_space
 from mnv3gen.search.reward import EXPONENTS, words
 from mnv3gen.search.reward import Kind as RewardKind
@@ -29,6 +30,7 @@ from mnv3gen.search.target import check_target
 from mnv3gen.search.training import shortlist, train_finalists, trainings_of
 from mnv3gen.search.trials import Trial, Trials
 from mnv3gen.search.workers import check_ray, open_workers
+from mnv3gen.search.yardstick import Yardstick, nearest
 from mnv3gen.tables.scaling import with_classes
 
 BEST_NAME = "found"  # of the network that is the result
@@ -156,7 +158,7 @@ def search(request: Request, watcher: Watcher) -> Outcome:
     check_ray(request.ray)
     check_space(request.space)
     latency = open_space_latency(request.latency, request.space, request.device, request.table)
-    device = open_latency("compile", request.device) if request.finalists else None
+    device = open_whole(request.device) if request.finalists else None
     try:
         check_target(request.space, latency, request.target_ms)
         resumed = settle(request.folder, request.settings)
@@ -170,7 +172,9 @@ def search(request: Request, watcher: Watcher) -> Outcome:
             return Outcome(request.folder, tuple(trials), (), None)
         chosen, trained = _finalists(request, trials, watcher)
         _tidy(request)
-        found = measure_finalists(chosen, trained, request.settings, device, watcher.finalist_over)
+        found = measure_finalists(
+            chosen, trained, request.settings, device, _yardstick(request), watcher.finalist_over
+        )
         best = write_finalists(request.folder, found, BEST_NAME)
         return Outcome(request.folder, tuple(trials), tuple(found), best)
     finally:
@@ -222,6 +226,13 @@ def _finalists(
         return chosen, train_finalists(chosen, workers, journal, epochs, watcher.finalist_trained)
     finally:
         workers.close()
+
+
+def _yardstick(request: Request) -> Yardstick | None:
+    """What the table that was searched by is calibrated by, as near to the target as there is."""
+    if request.latency == "compile" or request.table is not None:
+        return None
+    return nearest(calibrating(request.space, request.device), request.target_ms)
 
 
 def _tell_damage(journal: Journal[Any], watcher: Watcher) -> None:

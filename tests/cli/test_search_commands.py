@@ -31,7 +31,7 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return TableLatency(table)
 
     monkeypatch.setattr(session, "open_space_latency", opened)
-    monkeypatch.setattr(session, "open_latency", opened)
+    monkeypatch.setattr(session, "open_whole", opened)
     line = f"search nas --space {tmp_path}/eight.toml --data npz:{SAMPLE} --target-ms 4 --ray off"
     line += f" --evaluator proxy --epochs 1 --controller random --latency model -o {tmp_path}/s"
     return line.split()
@@ -59,7 +59,7 @@ def test_a_search_and_its_finalists(command: Command, arguments: list[str], tmp_
     again = command(*arguments, "--trials", 4, "--finalists", 0)
     assert again.code == 0
     assert "3 trials are known" in again.err
-    assert "lines 4 of" in again.err
+    assert "skipped damaged lines 4" in again.err
     assert len(read_trials(tmp_path / "s")) == 4
     command(*arguments, "--seed", 1).refused("another seed", "found:    0", "--restart")
     assert command(*arguments, "--seed", 1, "--trials", 1, "--restart").code == 0

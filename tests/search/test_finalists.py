@@ -7,6 +7,7 @@ from pathlib import Path
 
 from support.searches import TableLatency, settings_of, write_space, write_truth
 
+from mnv3gen.measure.paired import Paired
 from mnv3gen.search.accuracy import Accuracy
 from mnv3gen.search.accuracy.tabulated import Tabulated
 from mnv3gen.search.finalists import measure_finalists
@@ -14,7 +15,9 @@ from mnv3gen.search.latency import Latency
 from mnv3gen.search.training import FILE, shortlist, train_finalists, trainings_of
 from mnv3gen.search.trials import Trial
 from mnv3gen.search.workers import Job, Result
+from mnv3gen.search.yardstick import Yardstick, nearest
 from mnv3gen.tables.format import format_network
+from mnv3gen.tables.network import Network
 
 
 def trial(number: int, ms: float, reward: float, point: str = "") -> Trial:
@@ -52,6 +55,20 @@ class Answers:
 
     def close(self) -> None:
         pass
+
+
+class InTurns(TableLatency):
+    """A table that also compares, always alike; `compared` has what came first."""
+
+    def __init__(self, table: Tabulated, pair: Paired | None = None) -> None:
+        super().__init__(table)
+        self.pair = pair
+        self.compared: list[Network] = []
+
+    def compare(self, before: Network, after: Network, rounds: int, most_error: float) -> Paired:
+        assert self.pair is not None
+        self.compared.append(before)
+        return self.pair
 
 
 def test_finalists_are_of_three_classes_of_latency() -> None:
@@ -96,7 +113,7 @@ def test_the_best_is_by_its_own_training(tmp_path: Path) -> None:
     trained: dict[int, Accuracy | str] = {0: accuracy(0.2, 2), 1: accuracy(0.6, 2), 2: "diverged"}
     advanced: list[int] = []
     found = measure_finalists(
-        chosen, trained, settings_of(space), TableLatency(table), lambda: advanced.append(1)
+        chosen, trained, settings_of(space), InTurns(table), None, lambda: advanced.append(1)
     )
     assert len(advanced) == 3
     assert [it.trial for it in found] == [1, 0, 2]
@@ -104,3 +121,32 @@ def test_the_best_is_by_its_own_training(tmp_path: Path) -> None:
     assert best.reward == 0.6 * (2 / 4) ** -0.15
     assert (best.accuracy, best.trained) == (0.8, trained[1])
     assert (failed.reward, failed.reason) == (None, "diverged")
+
+
+def test_a_device_that_became_slower_changes_no_reward(tmp_path: Path) -> None:
+    """Of the yardstick's 3 ms then a fifth is added now, as to all; the finalist takes half of it.
+
+    So the finalist counts as 1.5 ms; the truth has 2 ms and 1.8 were searched, a fifth too many.
+    """
+    space = write_space(tmp_path)
+    table = Tabulated(write_truth(tmp_path, space), space)
+    network = space.network((space.choices(0)[1], space.choices(1)[1]))
+    chosen = [trial(0, 1.8, 0.9, format_network(network))]
+    yardstick = Yardstick(space.network((space.choices(0)[0], space.choices(1)[0])), 3.0)
+    device = InTurns(table, Paired((3.6, 3.6, 3.6), (1.8, 1.8, 1.8)))
+    (found,) = measure_finalists(chosen, {}, settings_of(space), device, yardstick, lambda: None)
+    assert found.measured == table.latency(network)
+    assert found.steady_ms == 1.5
+    assert found.reward == 0.9 * (1.5 / 4) ** -0.15
+    assert found.error is not None
+    assert abs(found.error - 0.2) < 1e-12
+    assert device.compared == [yardstick.network]
+
+
+def test_the_yardstick_is_near_the_target(tmp_path: Path) -> None:
+    space = write_space(tmp_path)
+    first, second = space.choices(0), space.choices(1)
+    networks = [space.network((first[it // 2], second[it % 2])) for it in range(3)]
+    measured = [(networks[0], 1.0), (networks[1], 2.2), (networks[2], None)]
+    assert nearest(measured, 3.0) == Yardstick(networks[1], 2.2)
+    assert nearest(measured[2:], 3.0) is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,8 +53,11 @@ def check_networks(bundles: list[Bundle], measurer: KernelMeasurer, folder: Path
         fresh.append(record)
 
     with counted("measure networks", len(bundles)) as advance:
-        measure_all(bundles, measurer.session, keep, advance)
-    rows = compared(load_predictor(folder, target, learn=False), fresh)
+        speeds = measure_all(bundles, measurer.session, keep, advance)
+    rows = [
+        replace(it, measured_ms=it.measured_ms * speeds[it.network])
+        for it in compared(load_predictor(folder, target, learn=False), fresh)
+    ]
     found = asdict(summarize(rows)) if len(rows) > 1 else {"networks": len(rows)}
     return found | {"noisy": sum(it.noisy for it in fresh), "rows": [asdict(it) for it in rows]}
 

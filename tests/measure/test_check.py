@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from support.command import mnv3gen
 from support.compiled import TINY
 
+from mnv3gen.measure import check
 from mnv3gen.measure.check import random_networks, summarize
 from mnv3gen.measure.validate import Comparison
 from mnv3gen.search.spaces import load_space
@@ -65,7 +68,31 @@ def test_networks_are_measured_whole(
 ) -> None:
     monkeypatch.setenv("MNV3GEN_RECORDS", str(tmp_path / "records"))
     words = ("latency-table", "--space", space, "--runs", "3", "--check", "2", "--json")
-    check = mnv3gen(*words).json["check"]
-    assert check["networks"] + check["noisy"] == 2
-    assert {row["network"] for row in check["rows"]} <= {"random_0", "random_1"}
-    assert all(row["sum_ms"] > 0 and row["measured_ms"] > 0 for row in check["rows"])
+    found = mnv3gen(*words).json["check"]
+    assert found["networks"] + found["noisy"] == 2
+    assert {row["network"] for row in found["rows"]} <= {"random_0", "random_1"}
+    assert all(row["sum_ms"] > 0 and row["measured_ms"] > 0 for row in found["rows"])
+
+
+def test_groups_are_compared_by_what_is_in_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first takes 2 ms and then 3: what is measured beside it then counts two thirds."""
+    groups: list[list[str]] = []
+    times = iter([2.0, 3.0])
+
+    def measured(_: object, bundles: list[str], __: object) -> list[SimpleNamespace]:
+        groups.append(bundles)
+        common = next(times)
+        ms = [common, *(5.0 for _ in bundles[1:])]
+        return [
+            SimpleNamespace(name=name, times={"run": SimpleNamespace(median_ms=each)})
+            for name, each in zip(bundles, ms, strict=True)
+        ]
+
+    monkeypatch.setattr(check, "measure_networks", measured)
+    names: Any = [f"random_{number}" for number in range(12)]
+    session: Any = SimpleNamespace(device=SimpleNamespace(cpu=None))
+    kept: list[Any] = []
+    speeds = check.measure_all(names, session, kept.append, lambda: None)
+    assert [it.name for it in kept] == names
+    assert groups == [names[:10], ["random_0", "random_10", "random_11"]]
+    assert speeds == dict.fromkeys(names[:10], 1.0) | dict.fromkeys(names[10:], 2 / 3)

@@ -29,10 +29,9 @@ from mnv3gen.compile.schedules import FALLBACK
 from mnv3gen.compile.tuned import core_of, own_folder
 from mnv3gen.tune.functions import Signature
 from mnv3gen.tune.measurer import WorkerError
-from mnv3gen.tune.session import LONG_ROUNDS, Session
+from mnv3gen.tune.session import Session
 from mnv3gen.tune.space import Search
-from mnv3gen.tune.timing import Timing
-from mnv3gen.tune.trials import WORTH
+from mnv3gen.tune.timing import LONG_ROUNDS, Timing, worth
 
 if TYPE_CHECKING:
     from tvm import tirx
@@ -149,7 +148,7 @@ class Fallbacks:
             kernel=name,
             schedule=kernel.step.schedule.name,
             version=kernel.step.schedule.version,
-            better=found.median < WORTH * own.median and found.least < own.least,
+            better=found.median < worth(found.spread) * own.median and found.least < own.least,
             workload=workload[0],
             median_us=round(found.median, 3),
             spread=round(found.spread, 4),

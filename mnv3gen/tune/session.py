@@ -15,12 +15,11 @@ from mnv3gen.tune.apart import Choice, Comparison, Comparisons, choices
 from mnv3gen.tune.measurer import Measurer, WorkerError
 from mnv3gen.tune.ranking import chosen, combinations
 from mnv3gen.tune.tasks import Listed, calls_in_plans, tasks_of
-from mnv3gen.tune.timing import Timing
-from mnv3gen.tune.trials import WORTH, Trial, Trials
+from mnv3gen.tune.timing import LONG_ROUNDS, WORTH, Timing, worth
+from mnv3gen.tune.trials import Trial, Trials
 from mnv3gen.tune.units import Task, candidate
 
 BATCH = 10  # candidates that are compiled together, beside the rule and the best so far
-LONG_ROUNDS = 41
 ENOUGH = 3  # batches without anything better, after which a task is left alone
 NEAR_FLOOR = 1.04  # times the floor, below which there is nothing to win
 SHARE_OF_SEARCH = 0.8  # of the time; the rest is for groups against their parts
@@ -177,7 +176,8 @@ class Session:
             return
         duel = [*standing, fastest]
         results = dict(zip(duel, self.measurer.times(duel, LONG_ROUNDS), strict=True))
-        wins = results[fastest].median < WORTH * min(results[n].median for n in standing)
+        own = results[fastest]
+        wins = own.median < worth(own.spread) * min(results[n].median for n in standing)
         for number in duel if wins else standing:
             self._add(task, tried[number], results[number], results[0], long=True)
 

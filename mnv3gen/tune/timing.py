@@ -10,7 +10,12 @@ from typing import Protocol
 BLOCK_US = 250.0  # of one measurement
 ROUNDS = 9
 FIRST_ROUNDS = 3
+LONG_ROUNDS = 41  # of a measurement that decides, and that records are made of
 HOPELESS = 1.15  # times the fastest, after the first rounds
+WORTH = 0.99  # of another time: what is not faster than this is no better
+CERTAIN = 2.0  # standard errors that a better time has to be ahead by
+MEDIAN = 1.2533  # the standard error of a median over that of a mean: sqrt(pi / 2)
+TENTHS = 2.563  # standard deviations from 10 to 90 % of normal times
 
 
 class Timeable(Protocol):
@@ -27,6 +32,16 @@ class Timing:
     median: float
     least: float
     spread: float
+
+
+def worth(spread: float) -> float:
+    """The part of another time that one of `LONG_ROUNDS` has to be below, to be better.
+
+    A hundredth less, or twice the standard error of the ratio of both medians where that is more:
+    of many candidates that are alike, some seem faster on a machine that is not quiet.
+    """
+    error = 2**0.5 * MEDIAN * spread / TENTHS / LONG_ROUNDS**0.5
+    return min(WORTH, 1 - CERTAIN * error)
 
 
 def timed(runnables: Sequence[Timeable], rounds: int = ROUNDS) -> list[Timing]:

@@ -10,11 +10,10 @@ import msgspec
 
 from mnv3gen.generate.group import Parameters
 from mnv3gen.journal import Journal
+from mnv3gen.tune.timing import worth
 from mnv3gen.tune.units import Task
 
 Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
-
-WORTH = 0.99  # of another time: what is not faster than this is no better
 
 
 class Trial(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -79,7 +78,7 @@ class Trials:
             for trial in self.of(task)
             if trial.long and trial.right
         }
-        better = [trial for trial in longs.values() if trial.ratio < WORTH]
+        better = [trial for trial in longs.values() if trial.ratio < worth(trial.spread)]
         own = longs.get(tuple(sorted(rule.items())))
         return min(better, key=lambda trial: trial.ratio, default=own)
 

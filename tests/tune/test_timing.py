@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from mnv3gen.tune.timing import timed
+from mnv3gen.tune.timing import LONG_ROUNDS, timed, worth
 
 
 class Fake:
@@ -38,3 +39,14 @@ def test_hopeless_candidates_leave_and_the_rule_stays() -> None:
     rule, fast, slow = Fake(*[300.0] * 7), Fake(*[200.0] * 7), Fake(*[231.0] * 7)
     timed([rule, fast, slow], rounds=6)
     assert [len(fake.calls) - 1 for fake in (rule, fast, slow)] == [6, 6, 3]
+
+
+def test_on_a_restless_machine_more_is_asked_for() -> None:
+    """Beside the ratios of two medians of equal normal times, drawn by numpy."""
+    generator = np.random.default_rng(0)
+    times = generator.normal(100, 5, (2, 20_000, LONG_ROUNDS))
+    first, second = np.median(times, axis=2)
+    low, high = np.quantile(times, (0.1, 0.9))
+    error = float(np.std(first / second))
+    assert 1 - worth(float(high - low) / 100) == pytest.approx(2 * error, rel=0.05)
+    assert worth(0.02) == worth(0.0) == 0.99

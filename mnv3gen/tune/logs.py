@@ -18,6 +18,7 @@ from mnv3gen.generate.group import Space, within
 from mnv3gen.targets import load, names
 from mnv3gen.tune.session import Session
 from mnv3gen.tune.tasks import tasks_of_zoo
+from mnv3gen.tune.timing import worth
 from mnv3gen.tune.trials import Trials
 
 Spaces: TypeAlias = Mapping[tuple[str, str, str], Space]  # by `TunedRecord.key`
@@ -55,13 +56,19 @@ def records_of(session: Session) -> list[TunedRecord]:
 
 
 def _apart(session: Session) -> dict[tuple[str, str], float]:
-    """For each group that was compared, the time of the other way over its own."""
+    """For each group that was compared, the time of the other way over its own.
+
+    What may as well be luck is left out: there the plan's cost model decides, as without it.
+    """
     found = {}
     for network in session.networks:
         for step in (step for steps in network.table for step in steps):
             known = session.comparisons.of(step)
-            if known is not None:
-                found[step.group.name, step.schedule.name] = known.apart_us / known.whole_us
+            if known is None:
+                continue
+            ratio, part = known.apart_us / known.whole_us, worth(known.spread)
+            if not part <= ratio <= 1 / part:
+                found[step.group.name, step.schedule.name] = ratio
     return found
 
 

@@ -16,9 +16,9 @@ from mnv3gen.measure.answer import Checked
 from mnv3gen.measure.network import CHECK_SECONDS, Executable
 from mnv3gen.measure.protocol import Protocol, Times
 from mnv3gen.measure.session import Session
+from mnv3gen.tune.timing import MEDIAN
 
 MORE = 4  # times the rounds that were asked for, at most
-MEDIAN = 1.2533  # the standard error of a median over that of a mean: sqrt(pi / 2)
 DEVIATION = 1.4826  # the standard deviation over the median absolute one, of normal errors
 
 

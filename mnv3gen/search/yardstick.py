@@ -28,13 +28,16 @@ class WholeLatency(LatencySource, Protocol):
 
 @dataclass(frozen=True)
 class Yardstick:
-    """`ms` is what the network took when the table was calibrated by it."""
+    """`ms` is the median of its runs when the table was calibrated by it."""
 
     network: Network
     ms: float
 
     def milliseconds(self, network: Network, device: WholeLatency) -> float:
-        """What a network would have taken then, by turns of the two now; raises as `compare`."""
+        """The milliseconds it would have taken then, by turns of the two now.
+
+        DeviceLostError, and NoisyError for a ratio that stays uncertain.
+        """
         return self.ms * device.compare(self.network, network, ROUNDS, MOST_ERROR).ratio
 
 

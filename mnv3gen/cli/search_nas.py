@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from mnv3gen.search.space import Space
 
 EPILOG = """\b
-Spaces: v3-small, mnasnet, mnasnet-inverted, or a TOML file (docs/latency.md, docs/search.md).
+Spaces: v3-small, v3-compact, mnasnet, mnasnet-inverted, or a TOML file (docs/latency.md,
+docs/search.md).
 Controllers: ppo (the RNN of MnasNet), random, evolution, library (optuna's TPE), exhaustive.
 With --latency table, kernels of the space that were not measured yet are measured first.
 Every trial is written down as it ends: a search that was stopped, or killed, goes on by the same

@@ -97,7 +97,7 @@ def test_what_is_chosen_first_forbids_the_rest() -> None:
     assert encoding.allowed((2, 0)) == (0, 1)
 
 
-@pytest.mark.parametrize("name", ["mnasnet", "v3-small"])
+@pytest.mark.parametrize("name", ["mnasnet", "v3-small", "v3-compact"])
 def test_points_are_decisions_and_back(name: str) -> None:
     import random
 

@@ -83,6 +83,15 @@ def test_the_size_by_hand() -> None:
     assert load_space("mnasnet").size == first * second * (10 * 3 * 3) ** 4 * last
 
 
+def test_the_size_of_v3_compact_by_hand() -> None:
+    """8 layers: 2 operators, 2 kernels, with squeeze-and-excite or not. Half, three quarters, all
+    and five quarters of 24 channels become 16, 24, 24 and 32, of 48 24, 40, 48 and 64, of 96 48,
+    72, 96 and 120; three choices of the rows after the blocks.
+    """
+    first, second, third = 8 * 3 * 2, 8 * 4 * 3, 8 * 4 * 3
+    assert load_space("v3-compact").size == first * second * third * 3
+
+
 def test_other_networks_are_no_points() -> None:
     with pytest.raises(InputError, match="mobilenet_v2: not a network of this space"):
         load_space("mnasnet").point(get("mobilenet_v2"))

@@ -44,7 +44,7 @@ def silent(*_: object) -> None:
     """Nothing is watched."""
 
 
-@pytest.mark.parametrize("name", ["mini", "mnasnet"])
+@pytest.mark.parametrize("name", ["mini", "mnasnet", "v3-compact"])
 def test_a_network_computes_with_its_part_of_the_weights(name: str) -> None:
     """The same as the network's own module with copies of these parts."""
     import random

@@ -51,6 +51,13 @@ class NetAdaptPrinter(Live, Watcher):
         """Say where a killed run goes on."""
         self.line(f"resumed   after step {step.number}")
 
+    def within(self, step: Step, target_ms: float) -> None:
+        """Warn of a target that asks for nothing."""
+        self.line(
+            f"mnv3gen: warning: --target-ms {target_ms:g}: the network takes "
+            f"{step.measured_ms:.4g} ms already; nothing is shrunk, and it is trained as it is"
+        )
+
     def proposed(self, step: int, number: int, total: int) -> None:
         """Show which proposal is judged."""
         text = f"step {step}: proposal {number} of {total}"

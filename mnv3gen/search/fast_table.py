@@ -57,27 +57,34 @@ class FastTable:
         return found
 
     def fastest(self) -> tuple[Point, float]:
-        """A point that no change of one block makes faster, from every side the same, and its ms.
+        """A point that no change of one block makes faster, and its ms."""
+        return self._extreme(1.0)
 
-        From the narrowest choices on, each place in turn is given its fastest choice until none
-        changes.
+    def slowest(self) -> tuple[Point, float]:
+        """A point that no change of one block makes slower, and its ms."""
+        return self._extreme(-1.0)
+
+    def _extreme(self, sign: float) -> tuple[Point, float]:
+        """The least of sign x ms.
+
+        From the narrowest choices on, each place in turn is given its best until none changes.
         """
         best = np.array([self._narrowest(place) for place in range(self.space.places)], np.int64)
-        ms = float(self.of_numbers(best[None])[0])
+        least = sign * float(self.of_numbers(best[None])[0])
         while True:
-            before = ms
+            before = least
             for place in range(self.space.places):
                 tried = np.repeat(best[None], len(self.space.choices(place)), axis=0)
                 tried[:, place] = np.arange(len(tried))
-                times = self.of_numbers(tried)
-                if times.min() < ms:
-                    best, ms = tried[int(times.argmin())], float(times.min())
-            if ms == before:
+                times = sign * self.of_numbers(tried)
+                if times.min() < least:
+                    best, least = tried[int(times.argmin())], float(times.min())
+            if least == before:
                 break
         point = tuple(
             self.space.choices(place)[number] for place, number in enumerate(best.tolist())
         )
-        return point, ms
+        return point, sign * least
 
     def _narrowest(self, place: int) -> int:
         choices = self.space.choices(place)

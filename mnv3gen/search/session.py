@@ -26,7 +26,7 @@ from mnv3gen.search.reward import EXPONENTS, words
 from mnv3gen.search.reward import Kind as RewardKind
 from mnv3gen.search.settings import Settings, contents_of, settle
 from mnv3gen.search.space import Space
-from mnv3gen.search.target import check_target
+from mnv3gen.search.target import check_target, excludes_none
 from mnv3gen.search.training import shortlist, train_finalists, trainings_of
 from mnv3gen.search.trials import Trial, Trials
 from mnv3gen.search.workers import check_ray, open_workers
@@ -190,7 +190,10 @@ def _trials(
     try:
         trials = Trials(request.folder)
         known = trials.in_order if resumed else []
-        watcher.began(_lines(request, workers.words, len(known)), known)
+        lines = _lines(request, workers.words, len(known))
+        if slack := excludes_none(request.space, latency, request.target_ms):
+            lines["target"] = f"{request.target_ms:g} ms, {slack}"
+        watcher.began(lines, known)
         _tell_damage(trials.journal, watcher)
         controller = make_controller(request.controller, request.space, request.seed)
         nas = Nas(

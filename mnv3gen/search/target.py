@@ -28,6 +28,20 @@ def check_target(space: Space, latency: LatencySource, target_ms: float) -> None
         )
 
 
+def excludes_none(space: Space, latency: LatencySource, target_ms: float) -> str:
+    """What to say of a target that every network of the space is within; else nothing.
+
+    Asked of a table or a model only.
+    """
+    if isinstance(latency, PredictedLatency):
+        from mnv3gen.search.fast_table import FastTable
+
+        _, ms = FastTable(space, latency.predictor).slowest()
+        if ms <= target_ms:
+            return f"which excludes none: the slowest network of {space.name} takes {ms:.4g} ms"
+    return ""
+
+
 def _fastest(space: Space, latency: LatencySource) -> tuple[Point, float]:
     if isinstance(latency, PredictedLatency):
         from mnv3gen.search.fast_table import FastTable

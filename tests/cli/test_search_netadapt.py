@@ -105,10 +105,17 @@ def test_a_run_and_again(asked: list[object], tmp_path: Path, command: Command) 
     command(*asked, *target(0.9), "--restart", "-o", tmp_path).refused("folder of a NetAdapt run")
 
 
+def test_a_target_that_asks_for_nothing(asked: list[object], command: Command) -> None:
+    result = command(*asked, *target(2))
+    assert result.code == 0, result.err
+    assert "already; nothing is shrunk" in result.err
+    told = json.loads(command(*asked, *target(2), "--json").out)
+    assert [step["number"] for step in told["steps"]] == [0]
+
+
 def test_what_is_refused(asked: list[object], tmp_path: Path, command: Command) -> None:
     cases: list[tuple[list[object], str]] = [
         (target(0.01), "what the smallest network on the way takes"),
-        (target(2), "as fast as that already"),
         ([*target(0.8), "--device", "emulator"], "an emulator takes no times"),
         ([*target(0.8), "--latency", "tables"], "nearest:  table"),
         ([*target(0.8), "--hold-out", "0.01"], "too few pictures"),

@@ -13,7 +13,7 @@ from mnv3gen.measure.table import open_plans
 from mnv3gen.search.fast_table import FastTable
 from mnv3gen.search.predicted import PredictedLatency
 from mnv3gen.search.space import Space
-from mnv3gen.search.target import check_target
+from mnv3gen.search.target import check_target, excludes_none
 from mnv3gen.targets import load
 
 TAIL = 'tail = ["1/2", "1"]\n'
@@ -53,7 +53,7 @@ def test_all_points_have_the_predictors_latency(planned: tuple[Space, Predictor]
 
 
 @pytest.mark.compile
-def test_the_fastest_of_all_is_found(planned: tuple[Space, Predictor]) -> None:
+def test_the_fastest_and_the_slowest_of_all_are_found(planned: tuple[Space, Predictor]) -> None:
     """All 128 points are computed, with the choices of each place in order."""
     import itertools
 
@@ -64,6 +64,18 @@ def test_the_fastest_of_all_is_found(planned: tuple[Space, Predictor]) -> None:
     point, ms = table.fastest()
     assert ms == pytest.approx(times.min())
     assert every[int(times.argmin())] == point
+    point, ms = table.slowest()
+    assert ms == pytest.approx(times.max())
+    assert every[int(times.argmax())] == point
+
+
+@pytest.mark.compile
+def test_a_target_that_excludes_none_is_said_to(planned: tuple[Space, Predictor]) -> None:
+    space, predictor = planned
+    source = PredictedLatency("table", predictor)
+    _, ms = FastTable(space, predictor).slowest()
+    assert excludes_none(space, source, ms * 0.99) == ""
+    assert f"the slowest network of eight takes {ms:.4g} ms" in excludes_none(space, source, ms)
 
 
 @pytest.mark.compile

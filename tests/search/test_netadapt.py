@@ -303,8 +303,22 @@ def test_an_impossible_target_says_what_can_be_reached(tmp_path: Path) -> None:
         run(request(tmp_path, target_ms=fastest / 2), Clock())
     assert caught.value.place == "--target-ms"
     assert not (tmp_path / "n").exists()
-    with pytest.raises(InputError, match="as fast as that already"):
-        run(request(tmp_path, target_ms=1e3), Clock())
+
+
+def test_a_seed_within_the_target_is_only_trained(tmp_path: Path) -> None:
+    from mnv3gen.search.netadapt.watch import Watcher
+
+    told: list[tuple[int, float]] = []
+
+    class Listening(Watcher):
+        def within(self, step: Step, target_ms: float) -> None:
+            told.append((step.number, target_ms))
+
+    outcome = run(request(tmp_path, target_ms=1e3), Clock(), Listening())
+    assert told == [(0, 1e3)]
+    assert [step.number for step in outcome.steps] == [0]
+    assert parse((tmp_path / "n" / "final.bneck").read_text()) == wide()
+    assert outcome.final.ms == milliseconds(wide())
 
 
 def test_too_few_pictures(tmp_path: Path) -> None:

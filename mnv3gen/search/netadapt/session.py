@@ -60,10 +60,10 @@ def run(
 
     `prepare` is told of all networks that `source` may be asked for in a step, before it is.
 
-    InputError as `check`, for a target that cannot be reached or that the seed is within, and for
-    the folder of another run. DeviceLostError if the device is gone, NoisyError if its times are of
-    no use, Mnv3genError if no proposal saves enough as measured: what was done is kept, and the
-    same call goes on from there.
+    A seed that is within the target is only trained. InputError as `check`, for a target that
+    cannot be reached, and for the folder of another run. DeviceLostError if the device is gone,
+    NoisyError if its times are of no use, Mnv3genError if no proposal saves enough as measured:
+    what was done is kept, and the same call goes on from there.
     """
     check(request)
     if is_new(request):
@@ -119,6 +119,8 @@ class _Run:
             if last.number >= self.request.most_steps:
                 break
             self._step(last)
+        if not last.number and last.measured_ms <= self.request.target_ms:
+            self.watcher.within(last, self.request.target_ms)
         network, weights = parse(steps[-1].table), self._file(steps[-1].number)
         final = finish(self.request, network, weights, self._final_pair, self.watcher)
         return Outcome(tuple(steps), final)

@@ -23,6 +23,9 @@ class Watcher:
     def resumed(self, step: Step) -> None:
         """A run goes on after a step."""
 
+    def within(self, step: Step, target_ms: float) -> None:
+        """The seed is as fast as the target already, so that nothing is shrunk."""
+
     def proposed(self, step: int, number: int, total: int) -> None:
         """A step's proposal, of so many, is going to be judged."""
 

@@ -15,8 +15,8 @@ COMMANDS = {
 
 EPILOG = """\b
 Examples:
-  mnv3gen search nas --target-ms 0.1 --data fashion-mnist --trials 300 -o s/
-  mnv3gen search netadapt s/best.bneck --target-ms 0.08 --data fashion-mnist -o n/
+  mnv3gen search nas --target-ms 0.05 --data fashion-mnist --trials 300 -o s/
+  mnv3gen search netadapt s/best.bneck --target-ms 0.04 --data fashion-mnist -o n/
   mnv3gen report s/ n/ -o report.html
 """
 

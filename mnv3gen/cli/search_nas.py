@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mnv3gen.search.space import Space
 
 EPILOG = """\b
-Spaces: v3-small, v3-compact, mnasnet, mnasnet-inverted, or a TOML file (docs/latency.md,
+Spaces: v3-compact, v3-small, mnasnet, mnasnet-inverted, or a TOML file (docs/latency.md,
 docs/search.md).
 Controllers: ppo (the RNN of MnasNet), random, evolution, library (optuna's TPE), exhaustive.
 With --latency table, kernels of the space that were not measured yet are measured first.
@@ -34,18 +34,18 @@ command.
 
 \b
 Examples:
-  mnv3gen search nas --device local --target-ms 0.1 --data fashion-mnist --trials 300 -o s/
-  mnv3gen search nas --target-ms 0.1 --reward hard --data fashion-mnist -o h/
-  mnv3gen search nas --target-ms 0.1 --data fashion-mnist --evaluator proxy --epochs 2 -o p/
+  mnv3gen search nas --device local --target-ms 0.05 --data fashion-mnist --trials 300 -o s/
+  mnv3gen search nas --target-ms 0.05 --reward hard --data fashion-mnist -o h/
+  mnv3gen search nas --target-ms 0.05 --data fashion-mnist --evaluator proxy --epochs 2 -o p/
   mnv3gen search nas --space my.toml --device pi --latency compile --target-ms 12 --data DIR -o q/
-  mnv3gen search nas --target-ms 0.1 --data digits --controller random --ray off --json -o r/
+  mnv3gen search nas --target-ms 0.05 --data digits --controller random --ray off --json -o r/
 """
 EPOCHS = {"proxy": 3, "supernet": 20}
 FINALIST_EPOCHS = {"proxy": 0, "supernet": 3}
 
 
 @click.command(epilog=EPILOG)
-@click.option("--space", default="v3-small", show_default=True, help="A name or a file; see below.")
+@click.option("--space", default="v3-compact", show_default=True, help="A name or a file; see below.")
 @device_option
 @device_target_option
 @click.option(

@@ -38,7 +38,7 @@ Latencies that proposals are made by (--latency):
 
 \b
 Examples:
-  mnv3gen search netadapt s/best.bneck --target-ms 0.08 --data fashion-mnist -o n/
+  mnv3gen search netadapt s/best.bneck --target-ms 0.04 --data fashion-mnist -o n/
   mnv3gen search netadapt runs/a/network.bneck --weights runs/a/best.safetensors --device pi \\
       --target-ms 12 --data imagefolder:DIR --fine-tune 1000 --final-epochs 150 -o n/
   mnv3gen compile n/final.bneck --weights n/final.safetensors --target rpi4

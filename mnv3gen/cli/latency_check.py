@@ -19,15 +19,16 @@ if TYPE_CHECKING:
 
 
 def chosen_networks(space: str | None, count: int | None, seed: int) -> list[Network]:
-    """The networks to compare with."""
+    """The networks to compare with: of a space, as many as calibrate a search if none are asked."""
     from mnv3gen.measure.check import random_networks
+    from mnv3gen.search.footprint import CALIBRATING
     from mnv3gen.search.spaces import load_space
 
-    if count is None:
-        return []
     if space is None:
-        raise click.UsageError("--check takes networks of a --space")
-    return random_networks(load_space(space), count, seed)
+        if count is not None:
+            raise click.UsageError("--check takes networks of a --space")
+        return []
+    return random_networks(load_space(space), CALIBRATING if count is None else count, seed)
 
 
 def compile_networks(networks: list[Network], target: Target, folder: Path) -> list[Bundle]:

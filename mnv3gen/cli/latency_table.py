@@ -66,8 +66,9 @@ Examples:
 )
 @click.option("--build-only", is_flag=True, help="Plan and compile, and measure another time.")
 @click.option(
-    "--check", metavar="N", type=click.IntRange(min=2),
-    help="Also measure N random networks of the space whole, and compare.",
+    "--check", metavar="N", type=click.IntRange(min=0),
+    help="Also measure N random networks of the space whole, by which its sums are calibrated, and "
+    "compare; 0 for none.  [default: 6 of a --space]",
 )  # fmt: skip
 @seed_option("Of the choice of networks.")
 @click.option(

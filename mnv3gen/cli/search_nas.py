@@ -45,7 +45,9 @@ FINALIST_EPOCHS = {"proxy": 0, "supernet": 3}
 
 
 @click.command(epilog=EPILOG)
-@click.option("--space", default="v3-compact", show_default=True, help="A name or a file; see below.")
+@click.option(
+    "--space", default="v3-compact", show_default=True, help="A name or a file; see below."
+)
 @device_option
 @device_target_option
 @click.option(

@@ -10,6 +10,7 @@ import pytest
 from support.command import mnv3gen
 from support.compiled import TINY
 
+from mnv3gen.cli.latency_check import chosen_networks
 from mnv3gen.measure import check
 from mnv3gen.measure.check import random_networks, summarize
 from mnv3gen.measure.validate import Comparison
@@ -60,6 +61,13 @@ def test_a_check_needs_a_space() -> None:
     result = mnv3gen("latency-table", "mobilenet_v2", "--check", "3")
     assert result.code == 2
     assert "--check takes networks of a --space" in result.err
+
+
+def test_six_networks_calibrate_a_space_unless_asked_otherwise(space: Path) -> None:
+    assert len(chosen_networks(str(space), None, 0)) == 6
+    assert len(chosen_networks(str(space), 4, 0)) == 4
+    assert chosen_networks(str(space), 0, 0) == []
+    assert chosen_networks(None, None, 0) == []
 
 
 @pytest.mark.compile

@@ -63,6 +63,7 @@ class Clock:
     compared: int = 0
     lost_at: int = -1
     noisy_at: int = -1
+    errors: list[float] = field(default_factory=list)
 
     def of(self, network: Network) -> Latency:
         """See `LatencySource`."""
@@ -74,6 +75,7 @@ class Clock:
     def compare(self, before: Network, after: Network, rounds: int, most_error: float) -> Paired:
         """See `Comparer`."""
         self.compared += 1
+        self.errors.append(most_error)
         if self.compared == self.lost_at:
             raise DeviceLostError("fake", "gone")
         first, second = milliseconds(before), milliseconds(after)
@@ -286,6 +288,16 @@ def test_a_lost_device_leaves_what_was_done(tmp_path: Path) -> None:
     outcome = run(request(tmp_path), Clock())
     assert steps(tmp_path / "n")[:2] == done
     assert outcome.final.ms <= outcome.final.target_ms
+
+
+def test_only_what_accepts_a_step_has_to_be_certain_of_a_quarter_of_delta(tmp_path: Path) -> None:
+    """The target, the seed and the result say how long a network takes: to 1 %."""
+    clock = Clock()
+    outcome = run(request(tmp_path, delta=0.02), clock)
+    rough, steps = [0.01, 0.01], len(outcome.steps) - 1
+    assert clock.errors[:2] == rough
+    assert clock.errors[2:-1] == [0.005] * (steps + 1)  # and once more from the seed to the last
+    assert clock.errors[-1] == 0.01
 
 
 def test_noise_is_never_a_latency(tmp_path: Path) -> None:

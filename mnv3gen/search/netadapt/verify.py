@@ -13,7 +13,8 @@ from mnv3gen.tables.network import Network
 from mnv3gen.tables.parse import parse
 
 ENOUGH = 0.9  # of delta: the measured reduction of a step that is accepted
-CERTAIN = 0.25  # of delta: the largest standard error of a measured ratio
+CERTAIN = 0.25  # of delta: the largest standard error of a step's measured ratio
+ROUGH = 0.01  # the same, of a ratio that accepts no step
 
 
 class Comparer(Protocol):
@@ -26,7 +27,7 @@ class Comparer(Protocol):
 def check_target(request: Request, comparer: Comparer) -> None:
     """The seed beside the smallest network; InputError if that is not fast enough."""
     target, network = request.target_ms, request.network
-    pair = compared(request, comparer, network, least(network, request.divisor))
+    pair = comparer.compare(network, least(network, request.divisor), request.rounds, ROUGH)
     if pair.after_ms > target:
         raise InputError(
             "a target that cannot be reached by shrinking this network",

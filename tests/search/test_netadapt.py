@@ -290,14 +290,13 @@ def test_a_lost_device_leaves_what_was_done(tmp_path: Path) -> None:
     assert outcome.final.ms <= outcome.final.target_ms
 
 
-def test_only_what_accepts_a_step_has_to_be_certain_of_a_quarter_of_delta(tmp_path: Path) -> None:
-    """The target, the seed and the result say how long a network takes: to 1 %."""
+def test_ratios_are_certain_of_a_quarter_of_delta(tmp_path: Path) -> None:
+    """Before a step only milliseconds are wanted, of the seed and the smallest network: to 1 %."""
     clock = Clock()
-    outcome = run(request(tmp_path, delta=0.02), clock)
-    rough, steps = [0.01, 0.01], len(outcome.steps) - 1
-    assert clock.errors[:2] == rough
-    assert clock.errors[2:-1] == [0.005] * (steps + 1)  # and once more from the seed to the last
-    assert clock.errors[-1] == 0.01
+    run(request(tmp_path, delta=0.02), clock)
+    assert clock.errors[:2] == [0.01, 0.01]
+    assert len(clock.errors) > 4
+    assert set(clock.errors[2:]) == {0.005}
 
 
 def test_noise_is_never_a_latency(tmp_path: Path) -> None:

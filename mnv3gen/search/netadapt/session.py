@@ -24,11 +24,11 @@ from mnv3gen.search.netadapt.learning import Learning, held_out, plain
 from mnv3gen.search.netadapt.outcome import Final
 from mnv3gen.search.netadapt.populate import Weights, populated
 from mnv3gen.search.netadapt.request import Request, begin, is_new
-from mnv3gen.search.netadapt.shrink import Site, least, sites, smaller
+from mnv3gen.search.netadapt.shrink import Site, sites, smaller
 from mnv3gen.search.netadapt.verify import (
     ENOUGH,
-    ROUGH,
     Comparer,
+    beside_least,
     check_target,
     compared,
     verified,
@@ -129,7 +129,7 @@ class _Run:
         if not last.number and last.measured_ms <= self.request.target_ms:
             self.watcher.within(last, self.request.target_ms)
         network, weights = parse(steps[-1].table), self._file(steps[-1].number)
-        final = finish(self.request, network, weights, self._result, self.watcher)
+        final = finish(self.request, network, weights, self._from_seed, self.watcher)
         return Outcome(tuple(steps), final)
 
     def _corrected(self, last: Step) -> Step:
@@ -140,7 +140,7 @@ class _Run:
         if last.measured_ms > self.request.target_ms or not last.number:
             return last
         self.watcher.busy("measure the seed and the last step")
-        share = self._compared(self.request.network, parse(last.table)).ratio
+        share = self._from_seed(parse(last.table)).ratio
         ms = share * self.steps.entries[0].measured_ms
         return msgspec.structs.replace(last, share=share, measured_ms=ms)
 
@@ -149,7 +149,7 @@ class _Run:
         network = self.request.network
         began = time.monotonic()
         self.watcher.busy("measure the seed")
-        pair = self._rough_pair(network, least(network, self.request.divisor))
+        pair = beside_least(self.request, self.comparer)
         weights = self.request.weights
         if weights is None:
             weights = pretrained(self.request, self.learning.data, self.watcher)
@@ -283,14 +283,8 @@ class _Run:
         self.steps.add(step)
         self.watcher.stepped(step)
 
-    def _compared(self, before: Network, after: Network) -> Paired:
-        return compared(self.request, self.comparer, before, after)
-
-    def _result(self, network: Network) -> Paired:
-        return self._rough_pair(self.request.network, network)
-
-    def _rough_pair(self, before: Network, after: Network) -> Paired:
-        return self.comparer.compare(before, after, self.request.rounds, ROUGH)
+    def _from_seed(self, network: Network) -> Paired:
+        return compared(self.request, self.comparer, self.request.network, network)
 
     def _file(self, number: int) -> Path:
         return self.folder / f"step-{number:02d}.safetensors"

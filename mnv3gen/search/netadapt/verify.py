@@ -13,8 +13,8 @@ from mnv3gen.tables.network import Network
 from mnv3gen.tables.parse import parse
 
 ENOUGH = 0.9  # of delta: the measured reduction of a step that is accepted
-CERTAIN = 0.25  # of delta: the largest standard error of a step's measured ratio
-ROUGH = 0.01  # the same, of a ratio that accepts no step
+CERTAIN = 0.25  # of delta: the largest standard error of a measured ratio
+ROUGH = 0.01  # the same, where milliseconds are wanted and not the ratio
 
 
 class Comparer(Protocol):
@@ -26,8 +26,8 @@ class Comparer(Protocol):
 
 def check_target(request: Request, comparer: Comparer) -> None:
     """The seed beside the smallest network; InputError if that is not fast enough."""
-    target, network = request.target_ms, request.network
-    pair = comparer.compare(network, least(network, request.divisor), request.rounds, ROUGH)
+    target = request.target_ms
+    pair = beside_least(request, comparer)
     if pair.after_ms > target:
         raise InputError(
             "a target that cannot be reached by shrinking this network",
@@ -36,6 +36,12 @@ def check_target(request: Request, comparer: Comparer) -> None:
             expected=f"at least {pair.after_ms:.4g} ms, what the smallest network on the way "
             f"takes: {pair.after_ms / target - 1:.0%} more; or a smaller seed",
         )
+
+
+def beside_least(request: Request, comparer: Comparer) -> Paired:
+    """The seed and the smallest network on the way, in turns: what each of them takes."""
+    network = request.network
+    return comparer.compare(network, least(network, request.divisor), request.rounds, ROUGH)
 
 
 def compared(request: Request, comparer: Comparer, before: Network, after: Network) -> Paired:

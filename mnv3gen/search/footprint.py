@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from mnv3gen.devices.device import Device, target_name
+from mnv3gen.measure.check import random_networks
 from mnv3gen.measure.latency import load_predictor, open_records
 from mnv3gen.measure.planned import Plans, footprint_kib
 from mnv3gen.measure.protocol import Protocol
@@ -22,7 +23,7 @@ from mnv3gen.tables.network import Network
 from mnv3gen.targets import load
 
 SAMPLE = 64  # random points, beside the two extremes
-CALIBRATING = 6  # random points that are measured whole, to know how far sums of kernels are off
+CALIBRATING = 6  # random networks that are measured whole, to know how far sums of kernels are off
 STEP = 256  # KiB that sizes are rounded to, so that they rarely change
 RUNS, WARMUP = 15, 2  # of a kernel, as `mnv3gen latency-table` has them
 
@@ -71,12 +72,11 @@ def _points(space: Space) -> Iterator[Point]:
 
 def calibrating(space: Space, device: Device) -> list[tuple[Network, float | None]]:
     """Networks of a space to measure whole, and what each took; None if it was not measured yet."""
-    generator = random.Random(1)  # noqa: S311 - the same ones every time
     records = open_records(records_folder(device.name)).of_kind("network")
     known = {
         it.table: it.times["run"].median_ms
         for it in records
         if not it.noisy and it.target == target_name(device)
     }
-    networks = [space.network(space.random(generator)) for _ in range(CALIBRATING)]
+    networks = random_networks(space, CALIBRATING, seed=0)  # those of `mnv3gen latency-table`
     return [(network, known.get(format_network(network))) for network in networks]

@@ -11,9 +11,11 @@ from support.command import mnv3gen
 from support.compiled import TINY
 
 from mnv3gen.cli.latency_check import chosen_networks
+from mnv3gen.devices.device import find_device
 from mnv3gen.measure import check
 from mnv3gen.measure.check import random_networks, summarize
 from mnv3gen.measure.validate import Comparison
+from mnv3gen.search.footprint import calibrating
 from mnv3gen.search.spaces import load_space
 
 POOL = "pool, 5x5 "
@@ -68,6 +70,14 @@ def test_six_networks_calibrate_a_space_unless_asked_otherwise(space: Path) -> N
     assert len(chosen_networks(str(space), 4, 0)) == 4
     assert chosen_networks(str(space), 0, 0) == []
     assert chosen_networks(None, None, 0) == []
+
+
+def test_a_search_is_calibrated_by_the_networks_of_the_table(
+    space: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNV3GEN_RECORDS", str(tmp_path / "records"))
+    found = calibrating(load_space(str(space)), find_device("local"))
+    assert found == [(network, None) for network in chosen_networks(str(space), None, 0)]
 
 
 @pytest.mark.compile

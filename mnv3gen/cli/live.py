@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Live:
-    """A context in which `bar` is shown. With `quiet` there are neither lines nor a bar."""
+    """A context in which `bar` is shown. With `quiet` there are only warnings."""
 
     def __init__(self, quiet: bool, *columns: ProgressColumn) -> None:
         from rich.console import Console
@@ -38,3 +38,7 @@ class Live:
         """Print a line above the bar."""
         if not self.quiet:
             self.console.print(text, soft_wrap=True, markup=False)
+
+    def warn(self, text: str) -> None:
+        """Print a warning above the bar, also if quiet: whoever reads JSON wants to know too."""
+        self.console.print(f"mnv3gen: warning: {text}", soft_wrap=True, markup=False)

@@ -45,7 +45,7 @@ class NetAdaptPrinter(Live, Watcher):
 
     def skipped(self, path: Path, lines: list[int]) -> None:
         """Name damaged lines."""
-        self.line(f"mnv3gen: warning: {skipped_lines(path, lines)}")
+        self.warn(skipped_lines(path, lines))
 
     def resumed(self, step: Step) -> None:
         """Say where a killed run goes on."""
@@ -53,8 +53,8 @@ class NetAdaptPrinter(Live, Watcher):
 
     def within(self, step: Step, target_ms: float) -> None:
         """Warn of a target that asks for nothing."""
-        self.line(
-            f"mnv3gen: warning: --target-ms {target_ms:g}: the network takes "
+        self.warn(
+            f"--target-ms {target_ms:g}: the network takes "
             f"{step.measured_ms:.4g} ms already; nothing is shrunk, and it is trained as it is"
         )
 

@@ -30,7 +30,7 @@ class Printer(Live, Watcher):
 
     def skipped(self, path: Path, lines: list[int]) -> None:
         """Name damaged lines."""
-        self.line(f"mnv3gen: warning: {skipped_lines(path, lines)}")
+        self.warn(skipped_lines(path, lines))
 
     def epoch_over(self, epoch: int, epochs: int, loss: float, seconds: float) -> None:
         """An epoch of the supernet."""

@@ -97,7 +97,8 @@ def test_a_run_and_again(asked: list[object], tmp_path: Path, command: Command) 
     journal = tmp_path / "n" / "proposals.jsonl"
     journal.write_bytes(journal.read_bytes() + b'{"step": 1, "si')
     number = len(journal.read_bytes().splitlines())
-    assert f"{journal}: skipped damaged lines {number}\n" in command(*asked, *target(0.88)).err
+    again = command(*asked, *target(0.88), "--json")
+    assert f"{journal}: skipped damaged lines {number}\n" in again.err
     compiled = command("describe", told["table"], "--json")
     assert json.loads(compiled.out)["params"] > 0
     assert "or --restart" in command(*asked, *target(0.9)).err

@@ -84,12 +84,11 @@ def test_the_size_by_hand() -> None:
 
 
 def test_the_size_of_v3_compact_by_hand() -> None:
-    """8 layers: 2 operators, 2 kernels, with squeeze-and-excite or not. Half, three quarters, all
-    and five quarters of 24 channels become 16, 24, 24 and 32, of 48 24, 40, 48 and 64, of 96 48,
-    72, 96 and 120; three choices of the rows after the blocks.
+    """6 layers: 3 operators, 2 kernels. Three quarters, all and five quarters of 32 channels are
+    24, 32 and 40, of 64 48, 64 and 80, of 96 72, 96 and 120; each once or twice, and three choices
+    of the rows after the blocks.
     """
-    first, second, third = 8 * 3 * 2, 8 * 4 * 3, 8 * 4 * 3
-    assert load_space("v3-compact").size == first * second * third * 3
+    assert load_space("v3-compact").size == (6 * 3 * 2) ** 3 * 3
 
 
 def test_other_networks_are_no_points() -> None:

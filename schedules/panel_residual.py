@@ -36,6 +36,8 @@ VERSION = 1
 PREFETCHES = True
 SHARE_OF_PEAK = 0.9
 
+NARROW = 4  # pixels
+
 
 def accepts(group: Group, core: Core) -> bool:
     """1x1 convolution, depthwise one, linear 1x1 convolution, maybe with the input added."""
@@ -62,17 +64,31 @@ def space(group: Group, core: Core) -> Space:
 
 
 def rule(group: Group, core: Core) -> Parameters:
-    """The same as in `expand_depthwise.py`."""
-    long = not reads_by_lane(core) and core.vector_registers > FEW_REGISTERS
-    return {"vectors": 1 if long else most_vectors(core), "rows": 0, "pixels": 7}
+    """The same as in `expand_depthwise.py`; of a narrow row one register's sums would be few."""
+    single = _is_long(core) and not _is_narrow(group)
+    return {"vectors": 1 if single else most_vectors(core), "rows": 0, "pixels": 7}
 
 
 def cost(group: Group, core: Core) -> float:
-    """The input is read, and the output read and written, once a panel."""
+    """The input is read, and the output read and written, once a panel.
+
+    Every row reads the weights; a narrow one of long vectors multiplies little by each.
+    """
     expand = group.kernels[0]
+    narrow = _is_long(core) and _is_narrow(group)
+    share = SHARE_OF_PEAK * (expand.output[1] / NARROW if narrow else 1)
     often = -(-expand.output[-1] // (rule(group, core)["vectors"] * lanes_of(core)))
     (source, _), *_, (result, _) = costs.tensors(group)
-    return costs.cost(group, core, SHARE_OF_PEAK, [(source, often), (result, 2 * often - 1)])
+    return costs.cost(group, core, share, [(source, often), (result, 2 * often - 1)])
+
+
+def _is_long(core: Core) -> bool:
+    """Whether inputs are broadcast to long vectors."""
+    return not reads_by_lane(core) and core.vector_registers > FEW_REGISTERS
+
+
+def _is_narrow(group: Group) -> bool:
+    return group.kernels[0].output[1] < NARROW
 
 
 def pack(

@@ -20,12 +20,19 @@ CALL = 300.0
 L1, L2, L3, DRAM = 0.5, 1.0, 2.0, 6.0
 
 
-def cost(group: Group, core: Core, share: float, traffic: Iterable[tuple[int, int]]) -> float:
+def cost(
+    group: Group,
+    core: Core,
+    share: float,
+    traffic: Iterable[tuple[int, int]],
+    madds: int | None = None,
+) -> float:
     """The cost of a group whose arithmetic reaches a `share` of the core's peak.
 
-    `traffic` has the bytes of each tensor and how often it is gone over.
+    `traffic` has the bytes of each tensor and how often it is gone over; `madds` are those that are
+    computed, where some that a group counts are left out.
     """
-    arithmetic = group.madds / lanes_of(core) / share
+    arithmetic = (group.madds if madds is None else madds) / lanes_of(core) / share
     return CALL + arithmetic + sum(moved(core, size) * times for size, times in traffic)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from support.tuning import record
@@ -53,6 +54,28 @@ def bneck(size: int = 56, read: int = 24, channels: int = 72) -> Calls:
 
 def schedules(plan: Plan) -> list[str]:
     return [step.schedule.name for step in plan.steps]
+
+
+def test_taps_outside_of_the_image_cost_nothing() -> None:
+    """Of 3x3 over 3x3 pixels 7 of 9 an axis are inside, so 49 of 81; 288 bytes in and out."""
+    shape = (3, 3, 8)
+    slide = Kernel("dwconv", shape, shape, window=3, padding=(1, 1, 1, 1), epilogue=("bias",))
+    weight, bias = np.zeros((3, 3, 8, 1), np.float32), np.zeros((1, 1, 1, 8), np.float32)
+    calls = Calls((Call(slide, ("input", weight, bias), "t0"),), shape, ("t0",))
+    (step,) = make_plan(calls, CORE).steps
+    assert step.cost == pytest.approx(300 + 49 / 0.55 + 2 * 0.5 * 288 / 32)
+
+
+@pytest.mark.parametrize(("size", "read", "groups"), [(2, 64, 3), (3, 64, 3), (16, 24, 1)])
+def test_narrow_rows_of_long_vectors_are_computed_apart(size: int, read: int, groups: int) -> None:
+    """As measured on a Zen 4 core: 1.1 to 1.4 times as fast as together at 2x2 and 3x3 pixels."""
+    core = msgspec.structs.replace(CORE, vector_bits=512, vector_registers=32)
+    wide = 4 * read
+    project = Kernel("conv", (size, size, wide), (size, size, read), epilogue=("bias",))
+    weight, bias = np.zeros((1, 1, wide, read), np.float32), np.zeros((1, 1, 1, read), np.float32)
+    calls = (*bneck(size, read, wide).calls, Call(project, ("t1", weight, bias), "t2"))
+    plan = make_plan(Calls(calls, (size, size, read), ("t2",)), core)
+    assert len(plan.steps) == groups
 
 
 def test_a_bneck_is_computed_together() -> None:

@@ -13,7 +13,7 @@ import msgspec
 from mnv3gen import __version__
 from mnv3gen.devices.device import Device, target_name
 from mnv3gen.journal import Journal
-from mnv3gen.search.accuracy import Accuracy, EvaluatorSpec
+from mnv3gen.search.accuracy import PROXY_RECIPE, Accuracy, EvaluatorSpec
 from mnv3gen.search.accuracy import Kind as EvaluatorKind
 from mnv3gen.search.accuracy.holdout import searched_data
 from mnv3gen.search.controllers import make_controller
@@ -104,6 +104,7 @@ class Request:
             seed=self.seed,
             round=ROUND,
             version=__version__,
+            recipe=PROXY_RECIPE if self.evaluator == "proxy" else "",
         )
 
 

@@ -20,8 +20,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """What was asked for, and of which versions.
 
     `contents` is a hash of the space's seed and choices. `exponents` are w of the reward, `images`
-    and `epochs` are the evaluator's, `round` is how many trials are asked for at a time. `table`
-    is the folder of the latency table, "" for the device's records.
+    and `epochs` are the evaluator's, `recipe` is a proxy's, `round` is how many trials are asked
+    for at a time. `table` is the folder of the latency table, "" for the device's records.
     """
 
     space: str
@@ -41,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     seed: int
     round: int
     version: str
+    recipe: str = ""
 
 
 def contents_of(space: Space) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from mnv3gen.journal import Journal
-from mnv3gen.search.accuracy import Accuracy
+from mnv3gen.search.accuracy import PROXY_RECIPE, Accuracy
 from mnv3gen.search.finalists import best_trials
 from mnv3gen.search.trials import Trial
 from mnv3gen.search.workers import Job, Workers
@@ -61,7 +61,7 @@ def train_finalists(
     found: dict[int, Accuracy | str] = {
         it.trial: it.accuracy
         for it in journal.entries
-        if it.trial in wanted and it.accuracy.epochs == epochs
+        if it.trial in wanted and (it.accuracy.recipe, it.accuracy.epochs) == (PROXY_RECIPE, epochs)
     }
     for number, accuracy in found.items():
         observe(wanted[number], accuracy)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 from support.searches import TableLatency, settings_of, write_space, write_truth
 
 from mnv3gen.measure.paired import Paired
-from mnv3gen.search.accuracy import Accuracy
+from mnv3gen.search.accuracy import PROXY_RECIPE, Accuracy
 from mnv3gen.search.accuracy.tabulated import Tabulated
 from mnv3gen.search.finalists import measure_finalists
 from mnv3gen.search.latency import Latency
-from mnv3gen.search.training import FILE, shortlist, train_finalists, trainings_of
+from mnv3gen.search.training import FILE, Trained, shortlist, train_finalists, trainings_of
 from mnv3gen.search.trials import Trial
 from mnv3gen.search.workers import Job, Result
 from mnv3gen.search.yardstick import Yardstick, nearest
@@ -36,7 +37,9 @@ def trial(number: int, ms: float, reward: float, point: str = "") -> Trial:
 
 def accuracy(value: float, epochs: int) -> Accuracy:
     """Of 100 pictures."""
-    return Accuracy(value=value, evaluator="proxy", images=100, seed=0, epochs=epochs)
+    return Accuracy(
+        value=value, evaluator="proxy", images=100, seed=0, epochs=epochs, recipe=PROXY_RECIPE
+    )
 
 
 class Answers:
@@ -99,6 +102,13 @@ def test_trainings_are_kept(tmp_path: Path) -> None:
     longer = Answers({it.number: accuracy(0.9, 4) for it in chosen})
     train_finalists(chosen, longer, kept, 4, lambda *_: None)
     assert longer.asked == [3, 5, 6]
+    other = trainings_of(tmp_path / "other")
+    for it in chosen:
+        by_another = msgspec.structs.replace(accuracy(0.5, 2), recipe="modern")
+        other.add(Trained(trial=it.number, accuracy=by_another))
+    anew = Answers({it.number: accuracy(0.9, 2) for it in chosen})
+    train_finalists(chosen, anew, other, 2, lambda *_: None)
+    assert anew.asked == [3, 5, 6]
     (tmp_path / FILE).write_text('{"trial": 3, "accuracy": "high"}\n')
     assert trainings_of(tmp_path).damaged == [1]
 

@@ -14,13 +14,15 @@ Kind: TypeAlias = Literal["proxy", "supernet", "tabulated"]
 Bar: TypeAlias = tuple[float, ...]
 """What a candidate must have reached after each epoch to go on; () for no such rule."""
 
+PROXY_RECIPE = "short"
+
 
 class Accuracy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A share of right answers, and where it is from.
 
-    `images` were classified, held out of the training pictures. `epochs` were trained for it, or
-    for the supernet; `curve` has the accuracy after each of a proxy's. `stopped`: the candidate was
-    hopeless, and `value` is what it had reached. `seconds` is what it took.
+    `images` were classified, held out of the training pictures. `epochs` were trained for it, by
+    `recipe`, or for the supernet; `curve` has the accuracy after each of a proxy's. `stopped`: the
+    candidate was hopeless, and `value` is what it had reached. `seconds` is what it took.
     """
 
     value: float
@@ -28,6 +30,7 @@ class Accuracy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     images: int
     seed: int
     epochs: int = 0
+    recipe: str = ""
     curve: tuple[float, ...] = ()
     stopped: bool = False
     seconds: float = 0.0

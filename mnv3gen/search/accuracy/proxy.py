@@ -8,18 +8,18 @@ from pathlib import Path
 
 import msgspec
 
-from mnv3gen.search.accuracy import Accuracy, Bar, EvaluatorSpec
+from mnv3gen.search.accuracy import PROXY_RECIPE, Accuracy, Bar, EvaluatorSpec
 from mnv3gen.search.accuracy.holdout import searched_data
 from mnv3gen.search.accuracy.stopping import is_hopeless
 from mnv3gen.tables.network import Network
-from mnv3gen.train.recipe import DEFAULT, Recipe, load_recipe
+from mnv3gen.train.recipe import Recipe, load_recipe
 from mnv3gen.train.request import Request
 from mnv3gen.train.session import Watcher, train
 from mnv3gen.train.state import EpochRow, read_state
 
 
 class Proxy:
-    """Trains by mnv3gen's default recipe, in a folder a trial, which is gone afterwards.
+    """Trains by mnv3gen's recipe for a few epochs, in a folder a trial, which is gone afterwards.
 
     A trial whose training was killed goes on there.
     """
@@ -27,7 +27,7 @@ class Proxy:
     def __init__(self, spec: EvaluatorSpec) -> None:
         self.spec = spec
         self.data = searched_data(spec.data, spec.images)
-        self.recipe = recipe_of(spec, self.data.mirrored)
+        self.recipe = recipe_of(PROXY_RECIPE, spec, self.data.mirrored)
 
     def of(self, number: int, network: Network, bar: Bar) -> Accuracy:
         """The accuracy after the last epoch."""
@@ -51,15 +51,16 @@ class Proxy:
             images=len(self.data.held_out),
             seed=self.spec.seed,
             epochs=len(curve),
+            recipe=PROXY_RECIPE,
             curve=curve,
             stopped=stopped,
             seconds=round(time.monotonic() - begun, 1),
         )
 
 
-def recipe_of(spec: EvaluatorSpec, mirrored: bool) -> Recipe:
-    """The default recipe with so many epochs and pictures a step."""
-    recipe = load_recipe(DEFAULT)
+def recipe_of(name: str, spec: EvaluatorSpec, mirrored: bool) -> Recipe:
+    """A recipe with so many epochs and pictures a step."""
+    recipe = load_recipe(name)
     augment = recipe.augment
     if not mirrored:
         augment = msgspec.structs.replace(augment, flip=False)

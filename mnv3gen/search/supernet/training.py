@@ -28,7 +28,7 @@ from mnv3gen.search.threads import one_thread
 from mnv3gen.train.data.batches import Batches, form_of
 from mnv3gen.train.losses import classification_loss
 from mnv3gen.train.optimizers import make_optimizer, set_rate
-from mnv3gen.train.recipe import rate_at
+from mnv3gen.train.recipe import DEFAULT, rate_at
 from mnv3gen.train.signals import stopping
 from mnv3gen.train.state import replace_bytes, writing
 
@@ -130,7 +130,7 @@ class _Training:
     def __init__(self, spec: EvaluatorSpec, space: Space, state: State) -> None:
         self.folder, self.space, self.state = Path(spec.folder), space, state
         self.data = searched_data(spec.data, spec.images)
-        self.recipe = recipe_of(spec, self.data.mirrored)
+        self.recipe = recipe_of(DEFAULT, spec, self.data.mirrored)
         torch.manual_seed(spec.seed)
         self.shared = Shared(space)
         self.optimizer = make_optimizer(self.shared, self.recipe.optimizer)

@@ -325,7 +325,9 @@ def test_a_seed_within_the_target_is_only_trained(tmp_path: Path) -> None:
         def within(self, step: Step, target_ms: float) -> None:
             told.append((step.number, target_ms))
 
-    outcome = run(request(tmp_path, target_ms=1e3), Clock(), Listening())
+    clock = Clock()
+    outcome = run(request(tmp_path, target_ms=1e3), clock, Listening())
+    assert clock.errors == [0.01, 0.01]  # milliseconds; no ratio of the seed to itself
     assert told == [(0, 1e3)]
     assert [step.number for step in outcome.steps] == [0]
     assert parse((tmp_path / "n" / "final.bneck").read_text()) == wide()

@@ -284,6 +284,10 @@ class _Run:
         self.watcher.stepped(step)
 
     def _from_seed(self, network: Network) -> Paired:
+        """The seed and a network in turns; without a step they are one, which was measured."""
+        if network == self.request.network:
+            seed = self.steps.entries[0].measured_ms
+            return Paired((seed,), (seed,))
         return compared(self.request, self.comparer, self.request.network, network)
 
     def _file(self, number: int) -> Path:

@@ -21,9 +21,9 @@ from mnv3gen.generate.convolve import column_tiles, convolve_row
 from mnv3gen.generate.cover import Lanes, Run, Taps, balanced, panels, vectors
 from mnv3gen.generate.group import Generated, Group, Parameters, Space, frame, lanes_of
 from mnv3gen.generate.multiply import (
-    FEW_REGISTERS,
     Ahead,
     Tile,
+    broadcasts_to_long,
     most_vectors,
     reads_by_lane,
     rows_of,
@@ -71,10 +71,9 @@ def rule(group: Group, core: Core) -> Parameters:
     ahead: it is two.
     """
     by_lane, depthwise = reads_by_lane(core), group.kernels[1]
-    long = not by_lane and core.vector_registers > FEW_REGISTERS
     alone = by_lane and depthwise.window > 3 and depthwise.output[1] <= PIXELS
     return {
-        "vectors": 1 if long else most_vectors(core),
+        "vectors": 1 if broadcasts_to_long(core) else most_vectors(core),
         "rows": 0,
         "pixels": 4 if alone else PIXELS,
     }

@@ -21,9 +21,9 @@ from mnv3gen.generate.convolve import column_tiles, convolve_row
 from mnv3gen.generate.cover import Lanes, Run, Taps, panels, vectors
 from mnv3gen.generate.group import Generated, Group, Parameters, Space, frame, lanes_of
 from mnv3gen.generate.multiply import (
-    FEW_REGISTERS,
     Ahead,
     Tile,
+    broadcasts_to_long,
     most_vectors,
     reads_by_lane,
     rows_of,
@@ -65,7 +65,7 @@ def space(group: Group, core: Core) -> Space:
 
 def rule(group: Group, core: Core) -> Parameters:
     """The same as in `expand_depthwise.py`; of a narrow row one register's sums would be few."""
-    single = _is_long(core) and not _is_narrow(group)
+    single = broadcasts_to_long(core) and not _is_narrow(group)
     return {"vectors": 1 if single else most_vectors(core), "rows": 0, "pixels": 7}
 
 
@@ -75,16 +75,11 @@ def cost(group: Group, core: Core) -> float:
     Every row reads the weights; a narrow one of long vectors multiplies little by each.
     """
     expand = group.kernels[0]
-    narrow = _is_long(core) and _is_narrow(group)
+    narrow = broadcasts_to_long(core) and _is_narrow(group)
     share = SHARE_OF_PEAK * (expand.output[1] / NARROW if narrow else 1)
     often = -(-expand.output[-1] // (rule(group, core)["vectors"] * lanes_of(core)))
     (source, _), *_, (result, _) = costs.tensors(group)
     return costs.cost(group, core, share, [(source, often), (result, 2 * often - 1)])
-
-
-def _is_long(core: Core) -> bool:
-    """Whether inputs are broadcast to long vectors."""
-    return not reads_by_lane(core) and core.vector_registers > FEW_REGISTERS
 
 
 def _is_narrow(group: Group) -> bool:

@@ -130,6 +130,11 @@ def reads_by_lane(core: Core) -> bool:
     return core.vector_bits == LANES_OF_NEON * 32
 
 
+def broadcasts_to_long(core: Core) -> bool:
+    """Whether inputs are broadcast to vectors of which there are many registers: AVX-512."""
+    return not reads_by_lane(core) and core.vector_registers > FEW_REGISTERS
+
+
 def multiply(
     builder: Builder,
     tile: Tile,

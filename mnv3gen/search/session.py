@@ -32,6 +32,7 @@ from mnv3gen.search.trials import Trial, Trials
 from mnv3gen.search.workers import check_ray, open_workers
 from mnv3gen.search.yardstick import Yardstick, nearest
 from mnv3gen.tables.scaling import with_classes
+from mnv3gen.train.recipe import DEFAULT
 
 BEST_NAME = "found"  # of the network that is the result
 
@@ -104,7 +105,7 @@ class Request:
             seed=self.seed,
             round=ROUND,
             version=__version__,
-            recipe=PROXY_RECIPE if self.evaluator == "proxy" else "",
+            recipe=PROXY_RECIPE if self.evaluator == "proxy" else DEFAULT,
         )
 
 

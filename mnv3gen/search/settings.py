@@ -11,6 +11,7 @@ from mnv3gen.errors import InputError
 from mnv3gen.search.reward import Exponents
 from mnv3gen.search.space import Space
 from mnv3gen.tables.format import format_network
+from mnv3gen.train.recipe import DEFAULT
 from mnv3gen.train.state import replace_bytes, writing
 
 FILE = "search.json"
@@ -20,8 +21,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """What was asked for, and of which versions.
 
     `contents` is a hash of the space's seed and choices. `exponents` are w of the reward, `images`
-    and `epochs` are the evaluator's, `recipe` is a proxy's, `round` is how many trials are asked
-    for at a time. `table` is the folder of the latency table, "" for the device's records.
+    and `epochs` are the evaluator's, `recipe` is what it trains by (files without it have the
+    default one). `round` is how many trials are asked for at a time. `table` is the folder of the
+    latency table, "" for the device's records.
     """
 
     space: str
@@ -41,7 +43,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     seed: int
     round: int
     version: str
-    recipe: str = ""
+    recipe: str = DEFAULT
 
 
 def contents_of(space: Space) -> str:

@@ -62,6 +62,11 @@ def test_a_search_and_its_finalists(command: Command, arguments: list[str], tmp_
     assert "skipped damaged lines 4" in again.err
     assert len(read_trials(tmp_path / "s")) == 4
     command(*arguments, "--seed", 1).refused("another seed", "found:    0", "--restart")
+    settings = tmp_path / "s" / "search.json"
+    kept = json.loads(settings.read_text())
+    assert kept.pop("recipe") == "short"
+    settings.write_text(json.dumps(kept))  # as before there was another one
+    command(*arguments).refused("another recipe", "found:    modern", "expected: short")
     assert command(*arguments, "--seed", 1, "--trials", 1, "--restart").code == 0
     assert [trial.seed for trial in read_trials(tmp_path / "s")] == [1]
 

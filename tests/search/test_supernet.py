@@ -160,6 +160,7 @@ def test_a_proxy_is_trained_and_stopped(tmp_path: Path, space: Space) -> None:
     network = space.network((space.choices(0)[1], space.choices(1)[-1]))
     whole = evaluator.of(0, network, ())
     assert (len(whole.curve), whole.value, whole.stopped) == (3, whole.curve[-1], False)
+    assert whole.recipe == "short"
     stopped = evaluator.of(1, network, (0.0, 1.0))
     assert (stopped.curve, stopped.stopped) == (whole.curve[:2], True)
     assert not list((tmp_path / "work").iterdir())

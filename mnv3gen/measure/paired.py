@@ -1,13 +1,14 @@
-"""Two networks on a device in turns: how much faster the second one is, whatever else goes on.
+"""Networks on a device in turns: how much faster the last one is, whatever else goes on.
 
-The machine's speed drifts by more than what one step of a search gains. Runs of the two that follow
-each other closely see the same machine, so their ratio is steady where neither time is.
+The machine's speed drifts by more than what one step of a search gains. Runs that follow each other
+closely see the same machine, so their ratio is steady where no time is.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mnv3gen.compile.bundle import Bundle
@@ -57,39 +58,47 @@ class Paired:
         return float(MEDIAN * deviation / len(self.ratios) ** 0.5)
 
 
-def measure_paired(
+def measure_beside(
     session: Session,
-    before: Bundle,
+    known: Sequence[tuple[Bundle, float]],
     after: Bundle,
     protocol: Protocol,
     rounds: int,
     most_error: float,
 ) -> Paired:
-    """Measure two bundles in turns, `rounds` times at least, the order changing every time.
+    """Measure a bundle in turns with some whose milliseconds are known, from another time.
 
-    Each turn has the protocol's runs. There are more rounds while the ratio's standard error is
-    above `most_error`. DeviceError as `measure_network`; NoisyError if that does not help.
+    `before` of the result is, for each round, by how much the known ones are slower now: the median
+    over them, so that one whose time was disturbed hardly matters. So `ratio` is the milliseconds
+    that `after` would have taken at that time.
+
+    There are `rounds` at least, the order changing every time, and more while the ratio's standard
+    error is above the part `most_error` of it. Each turn has the protocol's runs. DeviceError as
+    `measure_network`; NoisyError if that does not help.
     """
-    turns = {
-        name: _Turns(session, bundle, name, protocol)
-        for name, bundle in (("before", before), ("after", after))
-    }
+    turns = [
+        _Turns(session, bundle, f"turn-{number}", protocol)
+        for number, bundle in enumerate([*(bundle for bundle, _ in known), after])
+    ]
     found = Paired((), ())
     for number in range(rounds * MORE):
-        for name in list(turns)[:: 1 if number % 2 else -1]:
-            turns[name].take()
-        found = Paired(tuple(turns["before"].times), tuple(turns["after"].times))
-        if number + 1 >= rounds and found.error <= most_error:
+        for it in turns[:: 1 if number % 2 else -1]:
+            it.take()
+        slower = statistics.median(
+            it.times[-1] / ms for it, (_, ms) in zip(turns, known, strict=False)
+        )
+        found = Paired((*found.before, slower), (*found.after, turns[-1].times[-1]))
+        if number + 1 >= rounds and found.error <= most_error * found.ratio:
             return found
     raise NoisyError(
         session.device.name,
-        f"a ratio of {found.ratio:.4f} is uncertain by {found.error:.1%} after "
+        f"a ratio of {found.ratio:.4g} is uncertain by {found.error / found.ratio:.1%} after "
         f"{len(found.ratios)} rounds",
     )
 
 
 class _Turns:
-    """One of the two: its program on the device, and the median milliseconds of its turns."""
+    """One of them: its program on the device, and the median milliseconds of its turns."""
 
     def __init__(self, session: Session, bundle: Bundle, name: str, protocol: Protocol) -> None:
         self.session, self.protocol = session, protocol

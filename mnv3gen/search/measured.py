@@ -1,8 +1,9 @@
-"""Latencies of networks that are compiled and measured whole, one or two in turns."""
+"""Latencies of networks that are compiled and measured whole, alone or in turns."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,7 @@ from mnv3gen.devices.device import Device, target_name
 from mnv3gen.errors import InputError, NoisyError
 from mnv3gen.measure.latency import open_records
 from mnv3gen.measure.network import measure_network
-from mnv3gen.measure.paired import Paired, measure_paired
+from mnv3gen.measure.paired import Paired, measure_beside
 from mnv3gen.measure.protocol import Protocol, Times
 from mnv3gen.measure.records import records_folder
 from mnv3gen.measure.seeded_bundle import compiled
@@ -49,14 +50,25 @@ class MeasuredLatency:
         return latency_of(times)
 
     def compare(self, before: Network, after: Network, rounds: int, most_error: float) -> Paired:
-        """Two networks measured in turns, see `measure_paired`; raises as `of`."""
+        """Two networks measured in turns, see `beside`; raises as `of`."""
+        return self.beside([(before, 1.0)], after, rounds, most_error)
+
+    def beside(
+        self,
+        known: Sequence[tuple[Network, float]],
+        network: Network,
+        rounds: int,
+        most_error: float,
+    ) -> Paired:
+        """A network in turns with some of known ms, see `measure_beside`; raises as `of`."""
         with tempfile.TemporaryDirectory(prefix="mnv3gen-") as folder:
             bundles = [
-                compiled(network, self.target, Path(folder) / name)
-                for name, network in (("before", before), ("after", after))
+                compiled(it, self.target, Path(folder) / str(number))
+                for number, it in enumerate([*(it for it, _ in known), network])
             ]
-            return measure_paired(
-                self.session, bundles[0], bundles[1], self._protocol, rounds, most_error
+            before = [(bundle, ms) for bundle, (_, ms) in zip(bundles, known, strict=False)]
+            return measure_beside(
+                self.session, before, bundles[-1], self._protocol, rounds, most_error
             )
 
     def close(self) -> None:

@@ -30,7 +30,7 @@ from mnv3gen.search.target import check_target, excludes_none
 from mnv3gen.search.training import shortlist, train_finalists, trainings_of
 from mnv3gen.search.trials import Trial, Trials
 from mnv3gen.search.workers import check_ray, open_workers
-from mnv3gen.search.yardstick import Yardstick, nearest
+from mnv3gen.search.yardstick import Yardstick, yardstick_of
 from mnv3gen.tables.scaling import with_classes
 from mnv3gen.train.recipe import DEFAULT
 
@@ -234,10 +234,10 @@ def _finalists(
 
 
 def _yardstick(request: Request) -> Yardstick | None:
-    """What the table that was searched by is calibrated by, as near to the target as there is."""
+    """What the table that was searched by is calibrated by."""
     if request.latency == "compile" or request.table is not None:
         return None
-    return nearest(calibrating(request.space, request.device), request.target_ms)
+    return yardstick_of(calibrating(request.space, request.device))
 
 
 def _tell_damage(journal: Journal[Any], watcher: Watcher) -> None:

@@ -1,4 +1,4 @@
-"""A network that was measured when a table's kernels were: it tells then from now.
+"""Networks that were measured when a table's kernels were: they tell then from now.
 
 A table and the finalists of its search are measured at different times, between which a machine's
 clock, its temperature and its neighbours change. Measured in turns with the yardstick, a finalist's
@@ -20,30 +20,36 @@ MOST_ERROR = 0.01  # standard error of a ratio
 
 
 class WholeLatency(LatencySource, Protocol):
-    """Measures networks whole, also two in turns; see `measured.MeasuredLatency`."""
+    """Measures networks whole, also in turns; see `measured.MeasuredLatency`."""
 
-    def compare(self, before: Network, after: Network, rounds: int, most_error: float) -> Paired:
-        """The times of both."""
+    def beside(
+        self,
+        known: Sequence[tuple[Network, float]],
+        network: Network,
+        rounds: int,
+        most_error: float,
+    ) -> Paired:
+        """A network beside some of known milliseconds."""
 
 
 @dataclass(frozen=True)
 class Yardstick:
-    """`ms` is the median of its runs when the table was calibrated by it."""
+    """Networks with the medians of their runs when the table was calibrated by them, in ms.
 
-    network: Network
-    ms: float
+    Several, since each of these medians has an error of its own.
+    """
+
+    known: tuple[tuple[Network, float], ...]
 
     def milliseconds(self, network: Network, device: WholeLatency) -> float:
-        """The milliseconds it would have taken then, by turns of the two now.
+        """The milliseconds it would have taken then, by turns of all of them now.
 
         DeviceLostError, and NoisyError for a ratio that stays uncertain.
         """
-        return self.ms * device.compare(self.network, network, ROUNDS, MOST_ERROR).ratio
+        return device.beside(self.known, network, ROUNDS, MOST_ERROR).ratio
 
 
-def nearest(
-    measured: Sequence[tuple[Network, float | None]], milliseconds: float
-) -> Yardstick | None:
-    """Of the networks that were measured, the one that took most nearly as long."""
-    known = [Yardstick(network, ms) for network, ms in measured if ms is not None]
-    return min(known, key=lambda it: abs(it.ms - milliseconds), default=None)
+def yardstick_of(measured: Sequence[tuple[Network, float | None]]) -> Yardstick | None:
+    """Of those networks that were measured; None without any."""
+    known = tuple((network, ms) for network, ms in measured if ms is not None)
+    return Yardstick(known) if known else None

@@ -1,4 +1,4 @@
-"""Two networks in turns, by hand."""
+"""Networks in turns, by hand."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.devices import DEVICE, FakeConnection, option
 from mnv3gen.devices.connection import Output
 from mnv3gen.errors import DeviceLostError, NoisyError
 from mnv3gen.measure.network import bundle_identity
-from mnv3gen.measure.paired import Paired, measure_paired
+from mnv3gen.measure.paired import Paired, measure_beside
 from mnv3gen.measure.protocol import Protocol
 from mnv3gen.measure.session import Session
 
@@ -58,28 +58,40 @@ class Board:
         return Output(0, json.dumps(answer))
 
 
-def paired(compiled: Compiled, rounds: int, **times: Sequence[Any]) -> Paired:
-    """What comes of a device with such times."""
-    connection = FakeConnection(Board(compiled, **times))
-    session = Session(DEVICE, connection.open, pause=0.0)
-    return measure_paired(session, compiled.bundle, compiled.bundle, PROTOCOL, rounds, 0.01)
+def beside(
+    compiled: Compiled, rounds: int, *times: Sequence[Any], known: Sequence[float]
+) -> Paired:
+    """What comes of a device with such times, those of `known` ms first."""
+    board = Board(compiled, **{f"turn-{number}": each for number, each in enumerate(times)})
+    session = Session(DEVICE, FakeConnection(board).open, pause=0.0)
+    others = [(compiled.bundle, ms) for ms in known]
+    return measure_beside(session, others, compiled.bundle, PROTOCOL, rounds, 0.01)
 
 
 @pytest.mark.compile
 def test_turns_alternate(tiny_bundle: Compiled) -> None:
-    found = paired(tiny_bundle, 3, before=[2.0, 4.0, 2.0], after=[1.0, 2.0, 1.0])
+    found = beside(tiny_bundle, 3, [2.0, 4.0, 2.0], [1.0, 2.0, 1.0], known=[1.0])
     assert (found.before, found.after) == ((2.0, 4.0, 2.0), (1.0, 2.0, 1.0))
+
+
+@pytest.mark.compile
+def test_one_that_was_disturbed_hardly_matters(tiny_bundle: Compiled) -> None:
+    """Two of three are 1.5 times as slow as they were, the third was disturbed then: 3 / 1.5."""
+    known, new = ([1.5, 1.5], [3.0, 3.0], [6.0, 6.0]), [3.0, 3.0]
+    found = beside(tiny_bundle, 2, *known, new, known=[1.0, 2.0, 6.0])
+    assert found.before == (1.5, 1.5)
+    assert found.ratio == 2.0
 
 
 @pytest.mark.compile
 def test_unsteady_ratios_are_refused(tiny_bundle: Compiled) -> None:
     wild = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
     with pytest.raises(NoisyError, match="uncertain"):
-        paired(tiny_bundle, 2, before=[1.0] * 8, after=wild)
+        beside(tiny_bundle, 2, [1.0] * 8, wild, known=[1.0])
 
 
 @pytest.mark.compile
 def test_a_device_that_comes_back_goes_on(tiny_bundle: Compiled) -> None:
     lost = DeviceLostError("fake", "gone")
-    found = paired(tiny_bundle, 2, before=[lost, 1.0, 1.0], after=[0.5, 0.5])
+    found = beside(tiny_bundle, 2, [lost, 1.0, 1.0], [0.5, 0.5], known=[1.0])
     assert found.ratio == 0.5

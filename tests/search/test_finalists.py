@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 from support.searches import TableLatency, settings_of, write_space, write_truth
@@ -16,7 +17,7 @@ from mnv3gen.search.latency import Latency
 from mnv3gen.search.training import FILE, Trained, shortlist, train_finalists, trainings_of
 from mnv3gen.search.trials import Trial
 from mnv3gen.search.workers import Job, Result
-from mnv3gen.search.yardstick import Yardstick, nearest
+from mnv3gen.search.yardstick import Yardstick, yardstick_of
 from mnv3gen.tables.format import format_network
 from mnv3gen.tables.network import Network
 
@@ -60,17 +61,26 @@ class Answers:
         pass
 
 
+Known: TypeAlias = tuple[tuple[Network, float], ...]
+
+
 class InTurns(TableLatency):
-    """A table that also compares, always alike; `compared` has what came first."""
+    """A table that also compares, always alike; `compared` has what was known."""
 
     def __init__(self, table: Tabulated, pair: Paired | None = None) -> None:
         super().__init__(table)
         self.pair = pair
-        self.compared: list[Network] = []
+        self.compared: list[Known] = []
 
-    def compare(self, before: Network, after: Network, rounds: int, most_error: float) -> Paired:
+    def beside(
+        self,
+        known: Sequence[tuple[Network, float]],
+        network: Network,
+        rounds: int,
+        most_error: float,
+    ) -> Paired:
         assert self.pair is not None
-        self.compared.append(before)
+        self.compared.append(tuple(known))
         return self.pair
 
 
@@ -134,7 +144,7 @@ def test_the_best_is_by_its_own_training(tmp_path: Path) -> None:
 
 
 def test_a_device_that_became_slower_changes_no_reward(tmp_path: Path) -> None:
-    """Of the yardstick's 3 ms then a fifth is added now, as to all; the finalist takes half of it.
+    """All takes 1.2 times as long as when the table was made; the finalist 1.8 ms now.
 
     So the finalist counts as 1.5 ms; the truth has 2 ms and 1.8 were searched, a fifth too many.
     """
@@ -142,21 +152,21 @@ def test_a_device_that_became_slower_changes_no_reward(tmp_path: Path) -> None:
     table = Tabulated(write_truth(tmp_path, space), space)
     network = space.network((space.choices(0)[1], space.choices(1)[1]))
     chosen = [trial(0, 1.8, 0.9, format_network(network))]
-    yardstick = Yardstick(space.network((space.choices(0)[0], space.choices(1)[0])), 3.0)
-    device = InTurns(table, Paired((3.6, 3.6, 3.6), (1.8, 1.8, 1.8)))
+    yardstick = Yardstick(((space.network((space.choices(0)[0], space.choices(1)[0])), 3.0),))
+    device = InTurns(table, Paired((1.2, 1.2, 1.2), (1.8, 1.8, 1.8)))
     (found,) = measure_finalists(chosen, {}, settings_of(space), device, yardstick, lambda: None)
     assert found.measured == table.latency(network)
     assert found.steady_ms == 1.5
     assert found.reward == 0.9 * (1.5 / 4) ** -0.15
     assert found.error is not None
     assert abs(found.error - 0.2) < 1e-12
-    assert device.compared == [yardstick.network]
+    assert device.compared == [yardstick.known]
 
 
-def test_the_yardstick_is_near_the_target(tmp_path: Path) -> None:
+def test_the_yardstick_is_all_that_was_measured(tmp_path: Path) -> None:
     space = write_space(tmp_path)
     first, second = space.choices(0), space.choices(1)
     networks = [space.network((first[it // 2], second[it % 2])) for it in range(3)]
     measured = [(networks[0], 1.0), (networks[1], 2.2), (networks[2], None)]
-    assert nearest(measured, 3.0) == Yardstick(networks[1], 2.2)
-    assert nearest(measured[2:], 3.0) is None
+    assert yardstick_of(measured) == Yardstick(((networks[0], 1.0), (networks[1], 2.2)))
+    assert yardstick_of(measured[2:]) is None

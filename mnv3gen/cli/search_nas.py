@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -201,24 +203,36 @@ def _measure_missing(space: Space, device: Device, as_json: bool) -> None:
 
 
 def _calibrate(space: Space, device: Device) -> None:
-    """Measure some networks of the space whole; one that stays noisy is left out."""
+    """Measure some networks of the space whole, in turns; one that stays noisy is left out."""
+    from mnv3gen.cli.latency_check import compile_networks
     from mnv3gen.cli.progress import counted
-    from mnv3gen.errors import NoisyError
+    from mnv3gen.devices.device import target_name
+    from mnv3gen.measure.check import measure_all
+    from mnv3gen.measure.latency import open_records
+    from mnv3gen.measure.records import Record, records_folder
     from mnv3gen.search.footprint import calibrating
-    from mnv3gen.search.latency import open_latency
+    from mnv3gen.search.measured import open_session
+    from mnv3gen.targets import load
 
     networks = [network for network, ms in calibrating(space, device) if ms is None]
-    source = open_latency("compile", device)
-    try:
-        with counted("measure networks", len(networks)) as advance:
-            for network in networks:
-                try:
-                    source.of(network)
-                except NoisyError as error:
-                    click.echo(f"mnv3gen: warning: {error.problem}", err=True)
-                advance()
-    finally:
-        source.close()
+    if not networks:
+        return
+    session, records = open_session(device), open_records(records_folder(device.name))
+
+    def keep(record: Record) -> None:
+        records.add(record)
+        if record.noisy:
+            spread = f"a spread of {record.times['run'].spread:.0%}"
+            click.echo(
+                f"mnv3gen: warning: {device.name}: {record.name}: {spread} after "
+                f"{record.attempts} attempts",
+                err=True,
+            )
+
+    with tempfile.TemporaryDirectory(prefix="mnv3gen-") as folder, closing(session):
+        bundles = compile_networks(networks, load(target_name(device)), Path(folder))
+        with counted("measure networks", len(bundles)) as advance:
+            measure_all(bundles, session, keep, advance)
 
 
 def _summary(outcome: Outcome) -> dict[str, Any]:

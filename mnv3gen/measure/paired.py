@@ -92,7 +92,7 @@ def measure_beside(
             return found
     raise NoisyError(
         session.device.name,
-        f"a ratio of {found.ratio:.4g} is uncertain by {found.error / found.ratio:.1%} after "
+        f"its time beside others is uncertain by {found.error / found.ratio:.1%} after "
         f"{len(found.ratios)} rounds",
     )
 

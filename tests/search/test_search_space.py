@@ -10,12 +10,14 @@ from support.compiled import TINY
 
 from mnv3gen.errors import InputError
 from mnv3gen.measure.pieces import Key, pieces_of
-from mnv3gen.search.layers import Layer
+from mnv3gen.search.layers import TAIL, Layer
 from mnv3gen.search.space import Block, Space
 from mnv3gen.search.spaces import FILES, load_space
 from mnv3gen.tables.format import format_network
 from mnv3gen.tables.parse import parse
 from mnv3gen.tables.zoo import get
+
+ROOT = Path(__file__).parents[2]
 
 SMALL = """\
 seed = "mnasnet_a1"
@@ -89,6 +91,20 @@ def test_the_size_of_v3_compact_by_hand() -> None:
     of the rows after the blocks.
     """
     assert load_space("v3-compact").size == (6 * 3 * 2) ** 3 * 3
+
+
+def test_what_was_found_is_a_point_of_v3_compact() -> None:
+    """Expansions are by 4, 4, 3 and again 3 of 24, 24, 80 and 96 channels; the tail has two thirds
+    of 288 filters.
+    """
+    layers = [("bneck4", 3, 24, 1), ("bneck4", 5, 80, 1), ("bneck3", 5, 96, 2), (TAIL, 1, 192, 1)]
+    skips = ["identity", "identity", "identity", "none"]
+    expected = tuple(
+        Block(Layer(operator, kernel, False, skip, out), count)
+        for (operator, kernel, out, count), skip in zip(layers, skips, strict=True)
+    )
+    found = parse((ROOT / "examples" / "search" / "found.bneck").read_text())
+    assert load_space("v3-compact").point(found) == expected
 
 
 def test_other_networks_are_no_points() -> None:

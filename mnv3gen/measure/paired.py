@@ -73,13 +73,14 @@ def measure_beside(
     that `after` would have taken at that time.
 
     There are `rounds` at least, the order changing every time, and more while the ratio's standard
-    error is above the part `most_error` of it. Each turn has the protocol's runs. DeviceError as
-    `measure_network`; NoisyError if that does not help.
+    error is above the part `most_error` of the median of the known milliseconds. Each turn has the
+    protocol's runs. DeviceError as `measure_network`; NoisyError if that does not help.
     """
     turns = [
         _Turns(session, bundle, f"turn-{number}", protocol)
         for number, bundle in enumerate([*(bundle for bundle, _ in known), after])
     ]
+    usual = statistics.median(ms for _, ms in known)
     found = Paired((), ())
     for number in range(rounds * MORE):
         for it in turns[:: 1 if number % 2 else -1]:
@@ -88,11 +89,11 @@ def measure_beside(
             it.times[-1] / ms for it, (_, ms) in zip(turns, known, strict=False)
         )
         found = Paired((*found.before, slower), (*found.after, turns[-1].times[-1]))
-        if number + 1 >= rounds and found.error <= most_error * found.ratio:
+        if number + 1 >= rounds and found.error <= most_error * usual:
             return found
     raise NoisyError(
         session.device.name,
-        f"its time beside others is uncertain by {found.error / found.ratio:.1%} after "
+        f"its time beside others is uncertain by {found.error / usual:.1%} after "
         f"{len(found.ratios)} rounds",
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,6 +17,7 @@ from mnv3gen.measure.records import records_folder
 from mnv3gen.measure.seeded_bundle import compiled
 from mnv3gen.measure.session import Session
 from mnv3gen.search.latency import Latency
+from mnv3gen.search.yardstick import Known
 from mnv3gen.tables.network import Network
 from mnv3gen.targets import Target, load
 
@@ -53,13 +53,7 @@ class MeasuredLatency:
         """Two networks measured in turns, see `beside`; raises as `of`."""
         return self.beside([(before, 1.0)], after, rounds, most_error)
 
-    def beside(
-        self,
-        known: Sequence[tuple[Network, float]],
-        network: Network,
-        rounds: int,
-        most_error: float,
-    ) -> Paired:
+    def beside(self, known: Known, network: Network, rounds: int, most_error: float) -> Paired:
         """A network in turns with some of known ms, see `measure_beside`; raises as `of`."""
         with tempfile.TemporaryDirectory(prefix="mnv3gen-") as folder:
             bundles = [

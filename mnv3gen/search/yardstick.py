@@ -9,26 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from mnv3gen.measure.paired import Paired
 from mnv3gen.search.latency import LatencySource
 from mnv3gen.tables.network import Network
 
+Known: TypeAlias = Sequence[tuple[Network, float]]
+"""Networks and the milliseconds that each took."""
+
 ROUNDS = 7
-MOST_ERROR = 0.01  # standard error of a ratio
+MOST_ERROR = 0.01  # standard error, as a part of what the known ones took
 
 
 class WholeLatency(LatencySource, Protocol):
     """Measures networks whole, also in turns; see `measured.MeasuredLatency`."""
 
-    def beside(
-        self,
-        known: Sequence[tuple[Network, float]],
-        network: Network,
-        rounds: int,
-        most_error: float,
-    ) -> Paired:
+    def beside(self, known: Known, network: Network, rounds: int, most_error: float) -> Paired:
         """A network beside some of known milliseconds."""
 
 

@@ -91,6 +91,14 @@ def test_unsteady_ratios_are_refused(tiny_bundle: Compiled) -> None:
 
 
 @pytest.mark.compile
+def test_what_is_fast_may_be_less_certain(tiny_bundle: Compiled) -> None:
+    """Errors are parts of the known 1 ms: of 0.1 ms a tenth more or less is a hundredth of that."""
+    found = beside(tiny_bundle, 3, [1.0] * 3, [0.1, 0.11, 0.105], known=[1.0])
+    assert len(found.ratios) == 3
+    assert found.error > 0.01 * found.ratio
+
+
+@pytest.mark.compile
 def test_a_device_that_comes_back_goes_on(tiny_bundle: Compiled) -> None:
     lost = DeviceLostError("fake", "gone")
     found = beside(tiny_bundle, 2, [lost, 1.0, 1.0], [0.5, 0.5], known=[1.0])

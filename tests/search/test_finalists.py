@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 import msgspec
 from support.searches import TableLatency, settings_of, write_space, write_truth
@@ -17,7 +16,7 @@ from mnv3gen.search.latency import Latency
 from mnv3gen.search.training import FILE, Trained, shortlist, train_finalists, trainings_of
 from mnv3gen.search.trials import Trial
 from mnv3gen.search.workers import Job, Result
-from mnv3gen.search.yardstick import Yardstick, yardstick_of
+from mnv3gen.search.yardstick import Known, Yardstick, yardstick_of
 from mnv3gen.tables.format import format_network
 from mnv3gen.tables.network import Network
 
@@ -61,9 +60,6 @@ class Answers:
         pass
 
 
-Known: TypeAlias = tuple[tuple[Network, float], ...]
-
-
 class InTurns(TableLatency):
     """A table that also compares, always alike; `compared` has what was known."""
 
@@ -72,15 +68,9 @@ class InTurns(TableLatency):
         self.pair = pair
         self.compared: list[Known] = []
 
-    def beside(
-        self,
-        known: Sequence[tuple[Network, float]],
-        network: Network,
-        rounds: int,
-        most_error: float,
-    ) -> Paired:
+    def beside(self, known: Known, network: Network, rounds: int, most_error: float) -> Paired:
         assert self.pair is not None
-        self.compared.append(tuple(known))
+        self.compared.append(known)
         return self.pair
 
 
